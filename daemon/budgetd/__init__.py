@@ -1,0 +1,1 @@
+"""budgetd: forwards provider requests unchanged, tallies their cost, and guards the budget."""

@@ -1,0 +1,44 @@
+"""When an alert fires and what it says. Pure."""
+
+from budgetd.budget.guard import Crossing
+from budgetd.ledger.rows import AlertRow
+from budgetwire.money import format_usd
+
+
+def threshold_alert(crossing: Crossing, id: int, now: float) -> AlertRow:  # noqa: A002
+    """The alert that a limit's spending has passed a threshold, the cap itself at 100 %."""
+    window, threshold = crossing.window, crossing.threshold_pct
+    limit = window.limit
+    amounts = f"{format_usd(window.spent_nusd)} of {format_usd(limit.limit_nusd)}"
+    if threshold < 100:
+        message = f"{limit.name} passed {threshold} %: {amounts} spent"
+    elif threshold == 100:
+        then = "further requests are refused" if limit.on_exceed == "refuse" else "nothing is refused"
+        message = f"{limit.name} cap reached: {amounts} spent; {then}"
+    else:
+        message = f"{limit.name} is {threshold} % of its cap: {amounts} spent"
+    return AlertRow(
+        id=id,
+        rule="threshold",
+        severity="critical" if threshold >= 100 else "warning",
+        limit=limit.name,
+        window_starts_at=window.starts_at,
+        threshold_pct=threshold,
+        message=message,
+        fired_at=now,
+    )
+
+
+def recovered_alert(count: int, cost_nusd: int, id: int, now: float) -> AlertRow:  # noqa: A002
+    """The alert that requests were in flight when the daemon died."""
+    what = "1 request was" if count == 1 else f"{count} requests were"
+    return AlertRow(
+        id=id,
+        rule="recovered",
+        severity="warning",
+        limit="",
+        window_starts_at=now,
+        threshold_pct=0,
+        message=f"{what} in flight when budgetd was killed; counted at the expected {format_usd(cost_nusd)}",
+        fired_at=now,
+    )

@@ -1,0 +1,82 @@
+"""Who spends: read from the headers of a request, its path, and the session its body names. Pure."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+MAX_NAME = 200
+"""Longest name kept, in characters."""
+
+CLIENTS = (
+    (re.compile(r"^claude-cli"), "claude-code"),
+    (re.compile(r"^codex"), "codex"),
+    (re.compile(r"^GeminiCLI"), "gemini-cli"),
+    (re.compile(r"^(Async)?Anthropic/Python"), "anthropic-python"),
+    (re.compile(r"^(Async)?OpenAI/Python"), "openai-python"),
+    (re.compile(r"^google-genai-sdk"), "google-genai"),
+)
+"""What the user agents of well-known clients begin with (FACTS 1)."""
+
+
+class Who(msgspec.Struct, frozen=True):
+    """Who a request is put down to. Empty where nobody says."""
+
+    user: str
+    project: str
+    session: str
+    key: str
+    """Fingerprint of the API key: all that is ever kept of it."""
+    client: str
+    subscription: bool
+    """The key is a subscription's token, so that the provider does not bill by usage."""
+
+
+def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: str) -> Who:
+    """Who spends.
+
+    Args:
+        headers: by lower-case name.
+        user: from the path, if it says.
+        project: from the path, if it says.
+        session: from the body, if it says.
+    """
+    get = headers.get
+    key = _key(headers)
+    named = get(b"x-budget-session") or get(b"x-claude-code-session-id") or get(b"session-id")
+    return Who(
+        user=_name(get(b"x-budget-user")) or user[:MAX_NAME],
+        project=_name(get(b"x-budget-project")) or project[:MAX_NAME],
+        session=_name(named) or session[:MAX_NAME],
+        key=fingerprint(key) if key else "",
+        client=_client(_name(get(b"user-agent"))),
+        subscription=key.startswith(b"sk-ant-oat"),
+    )
+
+
+def fingerprint(key: bytes) -> str:
+    """A short name for an API key from which the key cannot be had."""
+    return "k_" + hashlib.sha256(key).hexdigest()[:6]
+
+
+def _key(headers: Mapping[bytes, bytes]) -> bytes:
+    for name in (b"x-api-key", b"x-goog-api-key", b"api-key"):
+        if key := headers.get(name):
+            return key
+    return headers.get(b"authorization", b"").partition(b" ")[2].strip()
+
+
+def _client(agent: str) -> str:
+    for pattern, name in CLIENTS:
+        if pattern.match(agent):
+            return name
+    return re.split(r"[/ ]", agent, maxsplit=1)[0][:40]
+
+
+def _name(value: bytes | None) -> str:
+    """A header's value as a name to show: printable, of bounded length."""
+    if not value:
+        return ""
+    text = value.decode("utf-8", "replace")[:MAX_NAME]
+    return text if text.isprintable() else "".join(c for c in text if c.isprintable())

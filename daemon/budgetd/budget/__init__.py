@@ -1,0 +1,1 @@
+"""The rules: limits, windows, counters, the guard; pure."""

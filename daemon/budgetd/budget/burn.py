@@ -1,0 +1,88 @@
+"""Burn: how fast money goes, and where that leads. Pure."""
+
+from collections import deque
+
+from budgetd.budget.guard import Window
+
+MINUTES = 60
+"""How much history is kept and shown."""
+
+RATE_SECONDS = 900.0
+"""The present burn is the mean of so much time: long enough to bridge an agent's pauses."""
+
+LEAST_SECONDS = 300.0
+"""With less history than this nothing is foretold."""
+
+
+class Burn:
+    """Spending in each of the last 60 minutes."""
+
+    def __init__(self, costs: list[tuple[float, int]]) -> None:
+        """Begin with what is known of the last hour: (when, nanodollars)."""
+        self._minutes: deque[tuple[int, int]] = deque()
+        self.since: float | None = None
+        """When the first spending that is known of happened."""
+        for at, nusd in sorted(costs):
+            self.add(at, nusd)
+
+    def add(self, at: float, nusd: int) -> None:
+        """Count spending."""
+        if self.since is None:
+            self.since = at
+        minute = int(at // 60)
+        if self._minutes and self._minutes[-1][0] >= minute:
+            last, sum_nusd = self._minutes[-1]
+            self._minutes[-1] = (last, sum_nusd + nusd)
+        else:
+            self._minutes.append((minute, nusd))
+            while self._minutes[0][0] <= minute - MINUTES:
+                self._minutes.popleft()
+
+    def minutes(self, now: float) -> list[int]:
+        """Nanodollars of each of the last 60 minutes, oldest first; the last is the minute that runs."""
+        last = int(now // 60)
+        found = dict(self._minutes)
+        return [found.get(minute, 0) for minute in range(last - MINUTES + 1, last + 1)]
+
+    def per_hour(self, now: float) -> int:
+        """The present burn in nanodollars an hour."""
+        if self.since is None:
+            return 0
+        seconds = min(RATE_SECONDS, max(LEAST_SECONDS, now - self.since))
+        oldest = now - seconds
+        recent = sum(nusd for minute, nusd in self._minutes if minute * 60 + 60 > oldest)
+        return int(recent * 3600 / seconds)
+
+    def forecast(self, window: Window, now: float) -> int | None:
+        """What will have been spent when a window ends; None while there is too little history.
+
+        A day goes on at the present burn. A month goes on at its own mean, since nobody burns for a month as
+        in the last quarter of an hour.
+        """
+        rate = self._rate(window, now)
+        if rate is None:
+            return None
+        return window.spent_nusd + int(rate * max(0.0, window.ends_at - now))
+
+    def cap_at(self, window: Window, now: float) -> float | None:
+        """When a window's cap will be reached; None if it has been, or will not be before the window ends."""
+        rate = self._rate(window, now)
+        left = window.limit.limit_nusd - window.spent_nusd
+        if not rate or left <= 0:
+            return None
+        at = now + left / rate
+        return at if at < window.ends_at else None
+
+    def month_forecast(self, spent_nusd: int, month: tuple[float, float], now: float) -> int | None:
+        """Where a month's spending leads at its own mean; None in its first day."""
+        elapsed = now - month[0]
+        return int(spent_nusd / elapsed * (month[1] - month[0])) if elapsed >= 86400 else None
+
+    def _rate(self, window: Window, now: float) -> float | None:
+        """Nanodollars a second that a window goes on at."""
+        if self.since is None or now - self.since < LEAST_SECONDS:
+            return None
+        if window.limit.window == "day":
+            return self.per_hour(now) / 3600
+        elapsed = now - window.starts_at
+        return window.spent_nusd / elapsed if elapsed >= 86400 else None

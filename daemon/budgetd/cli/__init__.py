@@ -1,0 +1,50 @@
+"""The command line of the daemon: one group a file."""
+
+import sys
+
+import click
+
+from budgetd.cli.run import config_check, serve, start, stop
+from budgetd.cli.show import env, status
+from budgetd.cli.steer import ack, pause, resume
+from budgetd.errors import BudgetdError
+from budgetwire.errors import Unreachable, WireError
+
+EXAMPLES = """
+\b
+Examples:
+  budgetd start                      run in the background
+  budgetd status                     limits, burn and alerts at a glance
+  eval "$(budgetd env --shell)"      point this shell's clients at budgetd
+  budgetd pause                      let nothing through that costs
+"""
+
+
+@click.group(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="budgettop", prog_name="budgetd")
+def budgetd() -> None:
+    """Forward LLM requests unchanged, know what they cost, and stop at the budget.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no daemon to talk to.
+    """
+
+
+for command in (serve, start, stop, status, env, pause, resume, ack, config_check):
+    budgetd.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the `budgetd` script."""
+    if sys.platform == "win32":
+        click.echo("budgetd runs on Linux and macOS; on Windows, run it inside WSL.", err=True)
+        sys.exit(1)
+    try:
+        budgetd(prog_name="budgetd")
+    except Unreachable as error:
+        click.echo(f"budgetd: {error}", err=True)
+        sys.exit(3)
+    except (BudgetdError, WireError) as error:
+        click.echo(f"budgetd: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

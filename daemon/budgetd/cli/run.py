@@ -1,0 +1,146 @@
+"""Commands that run the daemon: serve, start, stop, config-check."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import click
+
+from budgetd.errors import BudgetdError, StartError
+from budgetwire.client import Client
+from budgetwire.errors import Unreachable
+from budgetwire.messages import Welcome
+from budgetwire.places import find_places
+
+START_SECONDS = 15.0
+STOP_SECONDS = 45.0
+
+
+@click.command()
+@click.option("--log-file", type=click.Path(path_type=Path), help="Write the log there, not to the terminal.")
+def serve(log_file: Path | None) -> None:
+    """Run in the foreground until interrupted."""
+    _log_to(log_file)
+    places = find_places()
+    from budgetd.daemon import Daemon  # noqa: PLC0415 - the other commands need none of it and start faster
+
+    async def run() -> None:
+        daemon = Daemon(places)
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, told.set)
+        try:
+            await daemon.start()
+            await told.wait()
+        finally:
+            await daemon.stop()
+
+    with _runner() as runner:
+        runner.run(run())
+
+
+@click.command()
+def start() -> None:
+    """Run in the background; returns once it answers."""
+    places = find_places()
+    if welcome := asyncio.run(_answering(places.socket)):
+        click.echo(f"budgetd is running already (process {welcome.pid}, http://{welcome.listen}).")
+        return
+    with tempfile.TemporaryFile() as complaints:
+        command = [sys.executable, "-m", "budgetd.cli", "serve", "--log-file", str(places.log)]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            if welcome := asyncio.run(_answering(places.socket)):
+                click.echo(f"budgetd runs on http://{welcome.listen} (process {welcome.pid}).")
+                return
+            time.sleep(0.05)
+        if process.poll() is None:
+            process.terminate()
+            raise StartError(f"it did not answer within {START_SECONDS:.0f} s; see {places.log}.")
+        complaints.seek(0)
+        said = complaints.read().decode("utf-8", "replace").strip().removeprefix("budgetd: ")
+        raise StartError(said.splitlines()[-1] if said else f"it ended at once; see {places.log}.")
+
+
+@click.command()
+def stop() -> None:
+    """Stop the daemon; requests in flight may end first."""
+    welcome = asyncio.run(_answering(find_places().socket))
+    if welcome is None:
+        raise Unreachable("budgetd is not running.")
+    os.kill(welcome.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(welcome.pid, 0)
+            time.sleep(0.05)
+            continue
+        click.echo("budgetd stopped.")
+        return
+    raise BudgetdError(f"process {welcome.pid} is still there after {STOP_SECONDS:.0f} s.")
+
+
+@click.command("config-check")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def config_check(file: Path | None) -> None:
+    """Check config.toml and budget.toml, or one FILE of either kind, without running anything."""
+    from budgetd.budget_file import BudgetFile  # noqa: PLC0415
+    from budgetd.config import load_config  # noqa: PLC0415
+
+    places = find_places()
+    for path in [file] if file else [places.config, places.budget]:
+        if file and not path.exists():
+            raise BudgetdError(f"{path}: no such file.")
+        if path.name == places.budget.name or path.name.startswith("budget"):
+            BudgetFile(path).load()
+        else:
+            load_config(path)
+        click.echo(f"{path}: {'fine' if path.exists() else 'not there; the defaults hold'}")
+
+
+async def _answering(socket: Path) -> Welcome | None:
+    """What the running daemon says of itself, if one runs."""
+    try:
+        client = await Client.connect(socket, "budgetd")
+    except Unreachable:
+        return None
+    await client.close()
+    return client.welcome
+
+
+def _log_to(path: Path | None) -> None:
+    handler: logging.Handler = logging.StreamHandler()
+    if path is not None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handler = RotatingFileHandler(path, maxBytes=4 << 20, backupCount=2, encoding="utf-8")
+        except OSError as error:
+            raise StartError(f"{path}: the log cannot be written: {error.strerror}.") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
+def _runner() -> asyncio.Runner:
+    """uvloop where there is one: about a tenth faster (FACTS 14)."""
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)

@@ -1,0 +1,1 @@
+"""The Unix socket: state out, commands in."""

@@ -1,0 +1,136 @@
+"""The daemon's state as it is shown: from its own objects to the wire's."""
+
+from budgetd.accounts import Accounts, Entry
+from budgetd.budget.windows import day_before, window_bounds
+from budgetd.ledger import queries
+from budgetwire.messages import Alert, Burn, Daemon, InFlight, Limit, Spend, Spending
+
+SHOWN_SUBJECTS = 20
+
+
+class DaemonViews:
+    """Builds each part of the shown state on demand. See `budgetd.control.needs.Views`."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        """The wiring fills in the address, and the errors as they come."""
+        self._accounts = accounts
+        self.listen = ""
+        self.config_error = ""
+        self._settled: dict[tuple[float, float], int] = {}
+
+    def daemon(self) -> Daemon:
+        """See `Views`."""
+        accounts = self._accounts
+        return Daemon(
+            listen=self.listen,
+            timezone=accounts.zone.key,
+            paused_at=accounts.paused_at,
+            paused_by=accounts.paused_by,
+            config_error=self.config_error,
+            ledger_error=accounts.ledger.failure,
+        )
+
+    def limits(self) -> list[Limit]:
+        """See `Views`."""
+        accounts = self._accounts
+        now = accounts.clock()
+        return [
+            Limit(
+                name=window.limit.name,
+                window=window.limit.window,
+                limit_nusd=window.limit.limit_nusd,
+                spent_nusd=window.spent_nusd,
+                reserved_nusd=window.reserved_nusd,
+                starts_at=window.starts_at,
+                ends_at=window.ends_at,
+                thresholds_pct=list(window.limit.thresholds_pct),
+                on_exceed=window.limit.on_exceed,
+                forecast_nusd=accounts.burn.forecast(window, now),
+                cap_at=accounts.burn.cap_at(window, now),
+                refused=window.refused,
+            )
+            for window in accounts.guard.windows
+        ]
+
+    def in_flight(self) -> list[InFlight]:
+        """See `Views`."""
+        return [_in_flight(entry) for entry in self._accounts.in_flight.values()]
+
+    def alerts(self) -> list[Alert]:
+        """See `Views`."""
+        accounts = self._accounts
+        return [
+            Alert(
+                id=alert.id,
+                rule=alert.rule,
+                severity=alert.severity,
+                limit=alert.limit,
+                message=alert.message,
+                fired_at=alert.fired_at,
+                acknowledged_at=alert.acknowledged_at,
+                acknowledged_by=alert.acknowledged_by,
+            )
+            for alert in accounts.board.newest_first(accounts.clock())
+        ]
+
+    def burn(self) -> Burn:
+        """See `Views`."""
+        accounts = self._accounts
+        now = accounts.clock()
+        day = window_bounds("day", now, accounts.zone)
+        month = window_bounds("month", now, accounts.zone)
+        today = self._spent(*day)
+        month_nusd = today + self._spent_before(month[0], day[0])
+        return Burn(
+            nusd_per_hour=accounts.burn.per_hour(now),
+            minutes_nusd=accounts.burn.minutes(now),
+            today_nusd=today,
+            yesterday_nusd=self._spent_before(*day_before(day[0], accounts.zone)),
+            month_nusd=month_nusd,
+            month_forecast_nusd=accounts.burn.month_forecast(month_nusd, month, now),
+            requests_today=queries.requests_between(accounts.ledger.db, *day),
+        )
+
+    def spending(self) -> Spending:
+        """See `Views`."""
+        accounts = self._accounts
+        day = window_bounds("day", accounts.clock(), accounts.zone)
+
+        def by(subject: str) -> list[Spend]:
+            return queries.spending_by(accounts.ledger.db, subject, *day, SHOWN_SUBJECTS)
+
+        return Spending(project=by("project"), model=by("model"), user=by("user"), session=by("session"))
+
+    def _spent(self, since: float, until: float) -> int:
+        return queries.spent_between(self._accounts.ledger.db, since, until, subscription=True)
+
+    def _spent_before(self, since: float, until: float) -> int:
+        """Spending of days that are over, asked for once: nothing is added to them any more, but for what was
+        in flight at midnight.
+        """
+        span = (since, until)
+        if span not in self._settled:
+            if len(self._settled) > 8:
+                self._settled.clear()
+            self._settled[span] = self._spent(since, until) if since < until else 0
+        return self._settled[span]
+
+
+def _in_flight(entry: Entry) -> InFlight:
+    ticket, opening = entry.ticket, entry.opening
+    cost = entry.cost(None)
+    return InFlight(
+        id=ticket.id,
+        started_at=ticket.started_at,
+        phase=ticket.phase,
+        upstream=opening.upstream,
+        model=cost.model or opening.model,
+        user=opening.user,
+        project=opening.project,
+        session=opening.session,
+        client=opening.client,
+        input_tokens=cost.usage.input_tokens,
+        output_tokens=cost.usage.output_tokens,
+        cost_nusd=cost.nusd,
+        reserved_nusd=opening.reserved_nusd,
+    )

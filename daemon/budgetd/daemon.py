@@ -1,0 +1,200 @@
+"""Where everything is wired together, started and stopped. The only place that knows everyone."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO
+from zoneinfo import ZoneInfo
+
+from budgetd.accounts import Accounts
+from budgetd.budget_file import Budget, BudgetFile
+from budgetd.config import Config, load_config
+from budgetd.control.commands import Commands
+from budgetd.control.needs import Part
+from budgetd.control.server import ControlServer
+from budgetd.control.views import DaemonViews
+from budgetd.errors import ConfigError, StartError
+from budgetd.ledger.writer import Ledger
+from budgetd.pricing.book import load_book
+from budgetd.proxy.forward import Forwarder
+from budgetd.proxy.listener import Listener
+from budgetd.proxy.pool import Pool
+from budgetwire.messages import VERSION, Welcome
+from budgetwire.places import Places
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+"""How often the running costs of what streams are shown anew."""
+
+GRACE_SECONDS = 5.0
+"""How long requests in flight may go on when the daemon is told to stop."""
+
+SLOW_PARTS: tuple[Part, ...] = ("burn", "spending")
+"""Parts that ask the ledger; shown anew once a second at most."""
+
+
+class Daemon:
+    """One running budgetd."""
+
+    def __init__(self, places: Places) -> None:
+        """Nothing is opened until `start`."""
+        self._places = places
+        self._started_at = time.time()
+        self._budget_file = BudgetFile(places.budget)
+        self._lock: IO[str] | None = None
+        self._control: ControlServer | None = None
+        self._stale: set[Part] = set()
+        self._watched: tuple[object, object] = (None, None)
+
+    async def start(self) -> None:
+        """Come up whole or not at all. Raises ConfigError, LedgerError or StartError with what stands in the
+        way.
+        """
+        config = load_config(self._places.config)
+        budget = self._budget_file.load()
+        self._watched = self._stamps()
+        ledger_path = config.ledger_path or self._places.ledger
+        self._lock = _lock(ledger_path)
+        self._ledger = Ledger(ledger_path, config.durability)
+        self._book = load_book()
+        self._accounts = Accounts(self._ledger, self._book, ZoneInfo(config.timezone), changed=self._changed)
+        self._accounts.configure(budget)
+        self._forwarder = Forwarder(config, self._accounts, Pool())
+        self._listener = Listener(self._forwarder)
+        await self._listener.start(config.host, config.port)
+        self._views = DaemonViews(self._accounts)
+        self._views.listen = self._listener.address
+        commands = Commands(self._accounts, self._budget_file, self._in_force)
+        self._control = ControlServer(self._places.socket, self._welcome(), self._views, commands.handle)
+        await self._control.start()
+        self._ledger.start_checkpoints()
+        self._warming = asyncio.create_task(asyncio.to_thread(self._book.warm), name="load prices")
+        self._ticking = asyncio.create_task(self._tick_for_ever(), name="tick")
+        log.info("budgetd %s listens on http://%s", version("budgettop"), self._listener.address)
+
+    async def stop(self) -> None:
+        """Stop taking requests, let those in flight end, settle and close everything that was started."""
+        if self._control is not None:
+            self._ticking.cancel()
+            await self._listener.stop(GRACE_SECONDS)
+            await self._control.stop()
+            await asyncio.wait([self._warming])
+            await self._ledger.close()
+            log.info("budgetd stopped")
+        if self._lock is not None:
+            self._lock.close()
+
+    def _welcome(self) -> Welcome:
+        return Welcome(
+            version=VERSION,
+            daemon=version("budgettop"),
+            pid=os.getpid(),
+            started_at=self._started_at,
+            listen=self._listener.address,
+        )
+
+    def _changed(self, *parts: Part) -> None:
+        """Pass on what changed; what is costly to show waits for the next second."""
+        self._stale.update(part for part in parts if part in SLOW_PARTS)
+        if self._control is not None:
+            self._control.changed(*(part for part in parts if part not in SLOW_PARTS))
+
+    def _in_force(self, budget: Budget) -> None:
+        """Limits that were just read are in force."""
+        self._accounts.configure(budget)
+        self._watched = self._stamps()
+        self._set_config_error("")
+
+    async def _tick_for_ever(self) -> None:
+        turn = 0
+        failure = ""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            turn += 1
+            if self._accounts.in_flight:
+                self._changed("in_flight")
+            if self._ledger.failure != failure:
+                failure = self._ledger.failure
+                log.error("%s", failure or "the ledger can be written again")
+                self._changed("daemon")
+            if turn % 4 == 0:
+                self._every_second()
+            if turn % 40 == 0:
+                self._forwarder.check_silence()
+
+    def _every_second(self) -> None:
+        self._accounts.roll()
+        if self._stale and self._control is not None:
+            self._control.changed(*self._stale)
+            self._stale.clear()
+        stamps = self._stamps()
+        if stamps != self._watched:
+            self._watched = stamps
+            self._reload()
+
+    def _reload(self) -> None:
+        """Put changed files in force; a bad one leaves the last good one as it is."""
+        try:
+            config = load_config(self._places.config)
+            budget = self._budget_file.load()
+        except ConfigError as error:
+            log.error("%s The configuration before stays in force.", error)
+            self._set_config_error(str(error))
+            return
+        self._forwarder.config = config
+        self._in_force(budget)
+        log.info("configuration reloaded")
+        if advice := self._needs_restart(config):
+            self._set_config_error(advice)
+
+    def _needs_restart(self, config: Config) -> str:
+        """What a running daemon cannot change about itself."""
+        if config.timezone != self._accounts.zone.key:
+            return f"{self._places.config}: `timezone` takes effect when budgetd is started again."
+        return ""
+
+    def _set_config_error(self, error: str) -> None:
+        if self._views.config_error != error:
+            self._views.config_error = error
+            self._changed("daemon")
+
+    def _stamps(self) -> tuple[object, object]:
+        return _stamp(self._places.config), _stamp(self._places.budget)
+
+
+def _stamp(path: Path) -> object:
+    """What changes when the file does."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _lock(ledger_path: Path) -> IO[str]:
+    """Make sure that no other daemon writes this ledger. Raises StartError."""
+    path = ledger_path.with_suffix(".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StartError(f"{path.parent}: cannot be written: {error.strerror}.") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        pid = file.read(20).strip()
+        file.close()
+        raise StartError(
+            f"another budgetd{f' (process {pid})' if pid else ''} uses {ledger_path}. Use that one, or stop it"
+            " with `budgetd stop`."
+        ) from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file

@@ -1,0 +1,17 @@
+"""The errors budgetd raises on purpose; each carries a sentence for a person."""
+
+
+class BudgetdError(Exception):
+    """Root of them: the message says what happened, where, and what to do."""
+
+
+class ConfigError(BudgetdError):
+    """A configuration file cannot be put in force."""
+
+
+class LedgerError(BudgetdError):
+    """The ledger cannot be opened or written."""
+
+
+class StartError(BudgetdError):
+    """The daemon cannot start: a port is taken, a folder not writable, another daemon runs."""

@@ -1,0 +1,69 @@
+"""The rows of the ledger as structs; their field names are the column names."""
+
+import msgspec
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What is known of a request when it is admitted or refused. Money in nanodollars, sizes in bytes."""
+
+    id: int
+    admitted_at: float
+    upstream: str
+    provider: str
+    dialect: str
+    billing: str
+    method: str
+    path: str
+    model: str
+    user: str
+    project: str
+    session: str
+    key: str
+    client: str
+    stream: bool
+    request_bytes: int
+    reserved_nusd: int
+    worst_nusd: int | None
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of it at its end."""
+
+    settled_at: float
+    outcome: str
+    """ok, error (the provider said no), aborted (the client left), broken (the upstream did), failed (never
+    sent), refused, recovered.
+    """
+    basis: str
+    status: int = 0
+    cost_nusd: int = 0
+    model_billed: str = ""
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
+    web_searches: int = 0
+    price_id: str = ""
+    ttft_seconds: float | None = None
+    duration_seconds: float | None = None
+    response_bytes: int = 0
+    provider_request_id: str = ""
+
+
+class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert. One per rule, limit, window and threshold."""
+
+    id: int
+    rule: str
+    severity: str
+    limit: str
+    window_starts_at: float
+    threshold_pct: int
+    message: str
+    fired_at: float
+    acknowledged_at: float | None = None
+    acknowledged_by: str = ""

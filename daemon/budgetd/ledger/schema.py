@@ -1,0 +1,92 @@
+"""The ledger's tables, and the SQL that is made from the row structs."""
+
+import sqlite3
+
+from budgetd.errors import LedgerError
+from budgetd.ledger.rows import AlertRow, Closing, Opening
+
+VERSION = 1
+
+DIMENSIONS = ("upstream", "provider", "billing", "model", "user", "project", "session", "key", "client")
+"""Whatever a limit or a chart may tell apart: the key of a rollup, beside its hour."""
+
+TABLES = """
+create table requests (
+    id integer primary key,
+    admitted_at real not null,
+    upstream text not null, provider text not null, dialect text not null, billing text not null,
+    method text not null, path text not null, model text not null,
+    user text not null, project text not null, session text not null, key text not null, client text not null,
+    stream integer not null, request_bytes integer not null,
+    reserved_nusd integer not null, worst_nusd integer,
+    settled_at real, outcome text, basis text not null default '', status integer not null default 0,
+    cost_nusd integer not null default 0, model_billed text not null default '',
+    input_tokens integer not null default 0, cache_read_tokens integer not null default 0,
+    cache_write_tokens integer not null default 0, cache_write_1h_tokens integer not null default 0,
+    input_audio_tokens integer not null default 0, output_tokens integer not null default 0,
+    reasoning_tokens integer not null default 0, output_audio_tokens integer not null default 0,
+    web_searches integer not null default 0, price_id text not null default '',
+    ttft_seconds real, duration_seconds real, response_bytes integer not null default 0,
+    provider_request_id text not null default ''
+) strict;
+create index requests_admitted_at on requests (admitted_at);
+create index requests_open on requests (id) where outcome is null;
+
+create table rollups (
+    hour integer not null,
+    upstream text not null, provider text not null, billing text not null, model text not null,
+    user text not null, project text not null, session text not null, key text not null, client text not null,
+    requests integer not null, cost_nusd integer not null,
+    primary key (hour, upstream, provider, billing, model, user, project, session, key, client)
+) strict, without rowid;
+
+create table alerts (
+    id integer primary key,
+    rule text not null, severity text not null, "limit" text not null,
+    window_starts_at real not null, threshold_pct integer not null,
+    message text not null, fired_at real not null,
+    acknowledged_at real, acknowledged_by text not null default ''
+) strict;
+create unique index alerts_once on alerts (rule, "limit", window_starts_at, threshold_pct);
+
+create table audit (
+    id integer primary key,
+    at real not null, uid integer not null, name text not null,
+    action text not null, subject text not null, before text not null, after text not null
+) strict;
+
+create table meta (key text primary key, value text not null) strict, without rowid;
+"""
+
+INSERT_REQUEST = "insert into requests ({}) values ({})".format(
+    ", ".join(Opening.__struct_fields__), ", ".join("?" * len(Opening.__struct_fields__))
+)
+SETTLE_REQUEST = "update requests set {} where id = ? and outcome is null".format(
+    ", ".join(f"{name} = ?" for name in Closing.__struct_fields__)
+)
+ADD_ROLLUP = (
+    f"insert into rollups (hour, {', '.join(DIMENSIONS)}, requests, cost_nusd)"
+    f" values ({', '.join('?' * (len(DIMENSIONS) + 3))})"
+    " on conflict do update set requests = requests + excluded.requests,"
+    " cost_nusd = cost_nusd + excluded.cost_nusd"
+)
+INSERT_ALERT = "insert or ignore into alerts ({}) values ({})".format(
+    ", ".join(f'"{name}"' for name in AlertRow.__struct_fields__),
+    ", ".join("?" * len(AlertRow.__struct_fields__)),
+)
+
+
+def prepare(db: sqlite3.Connection, path: str) -> None:
+    """Create the tables in a new file; check the version of an old one. Raises LedgerError."""
+    known = db.execute("select count(*) from sqlite_master where name = 'meta'").fetchone()[0]
+    if not known:
+        if db.execute("select count(*) from sqlite_master").fetchone()[0]:
+            raise LedgerError(
+                f"{path}: is a database of another program. Move it away, or set [ledger] path."
+            )
+        db.executescript(
+            f"begin immediate; {TABLES} insert into meta values ('schema', '{VERSION}'); commit;"
+        )
+    row = db.execute("select value from meta where key = 'schema'").fetchone()
+    if row is None or int(row[0]) > VERSION:
+        raise LedgerError(f"{path}: was written by a newer budgetd. Upgrade this one to read it.")

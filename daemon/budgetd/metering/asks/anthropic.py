@@ -1,0 +1,97 @@
+"""What a request to Anthropic Messages asks for."""
+
+import re
+
+import msgspec
+
+from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.tally import tier
+from budgetd.metering.usage import Ask
+
+
+class _Metadata(msgspec.Struct):
+    user_id: str | None = None
+
+
+class _UserId(msgspec.Struct):
+    session_id: str | None = None
+
+
+class _Tool(msgspec.Struct):
+    type: str | None = None
+    max_uses: Count | None = None
+
+
+class _Edit(msgspec.Struct):
+    type: str | None = None
+
+
+class _ContextManagement(msgspec.Struct):
+    edits: list[_Edit] | None = None
+
+
+class _Request(msgspec.Struct):
+    model: str | None = None
+    stream: bool | None = None
+    max_tokens: Count | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    metadata: _Metadata | None = None
+    tools: list[_Tool] | None = None
+    mcp_servers: list[object] | None = None
+    container: object = None
+    context_management: _ContextManagement | None = None
+
+
+_REQUESTS = Decoder(_Request)
+_USER_IDS = Decoder(_UserId)
+
+_CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_", "browser_")
+"""How the types of tools begin that the client runs; all other types run at Anthropic."""
+
+_MARKS = re.compile(rb'"(?:url"\s*[,}]|(?:file_id|previous_message_id)"\s*:\s*"|ttl"\s*:\s*"1h")')
+"""A source of type "url", a file or an earlier message by its id, a cache entry kept for an hour."""
+
+
+def ask(target: str, body: bytes) -> Ask:
+    """What a request with this plain body asks for."""
+    del target
+    request = _REQUESTS.decode(body)
+    if request is None:
+        return Ask(understood=False, body_bytes=len(body))
+    marks = {bytes(mark[1:4]) for mark in _MARKS.findall(body)}
+    refers = marks - {b"ttl"} or request.mcp_servers or request.container
+    return Ask(
+        model=name(request.model),
+        stream=bool(request.stream),
+        output_cap=request.max_tokens,
+        open_input=bool(refers),
+        server_tool_uses=_server_tool_uses(request),
+        service_tier=name(tier(request.service_tier, request.speed)),
+        cache_write_1h=b"ttl" in marks,
+        body_bytes=len(body),
+        session=_session(request.metadata),
+    )
+
+
+def _server_tool_uses(request: _Request) -> int | None:
+    uses = 0
+    for tool in request.tools or ():
+        if tool.type is None or tool.type.startswith(_CLIENT_TOOLS):
+            continue
+        if tool.max_uses is None:
+            return None
+        uses += tool.max_uses
+    if request.mcp_servers:
+        return None
+    # A compaction reads the whole context once more, just as the result of a tool does.
+    edits = (request.context_management and request.context_management.edits) or ()
+    return uses + any((edit.type or "").startswith("compact") for edit in edits)
+
+
+def _session(metadata: _Metadata | None) -> str:
+    user_id = (metadata and metadata.user_id) or ""
+    as_object = _USER_IDS.decode(user_id.encode())
+    if as_object is not None:
+        return name(as_object.session_id)
+    return name(user_id.partition("_session_")[2])

@@ -1,0 +1,69 @@
+"""What a request to Gemini's generateContent or streamGenerateContent asks for, at Google or at Vertex AI.
+
+The model, and whether it streams, stand in the path. Keys may be written in camel case or with underscores.
+"""
+
+import re
+from urllib.parse import unquote
+
+import msgspec
+
+from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.usage import Ask
+
+
+class _Generation(msgspec.Struct):
+    max_output_tokens: Count | None = None
+    camel_max_output_tokens: Count | None = msgspec.field(default=None, name="maxOutputTokens")
+    candidate_count: Count | None = None
+    camel_candidate_count: Count | None = msgspec.field(default=None, name="candidateCount")
+
+
+class _Request(msgspec.Struct):
+    generation_config: _Generation | None = None
+    camel_generation_config: _Generation | None = msgspec.field(default=None, name="generationConfig")
+    cached_content: str | None = None
+    camel_cached_content: str | None = msgspec.field(default=None, name="cachedContent")
+    service_tier: str | None = None
+    camel_service_tier: str | None = msgspec.field(default=None, name="serviceTier")
+    tools: list[dict[str, object]] | None = None
+
+
+_REQUESTS = Decoder(_Request)
+
+_CLIENT_TOOLS = {"functionDeclarations", "function_declarations", "computerUse", "computer_use"}
+"""Tools that the client runs; all others run at Google."""
+
+_ELSEWHERE = re.compile(rb'"(?:file(?:Data|_data|Uri|_uri)|continuation(?:Token|_token))"\s*:')
+"""A file that is not in the body, or an earlier response that is to be continued."""
+
+
+def ask(target: str, body: bytes) -> Ask:
+    """What a request for `target` with this plain body asks for."""
+    model, verb = _model_and_verb(target)
+    stream = verb == "streamGenerateContent"
+    request = _REQUESTS.decode(body)
+    if request is None:
+        return Ask(model=model, stream=stream, understood=False, body_bytes=len(body))
+    config = request.camel_generation_config or request.generation_config or _Generation()
+    cap = config.camel_max_output_tokens if config.max_output_tokens is None else config.max_output_tokens
+    choices = max(config.camel_candidate_count or config.candidate_count or 1, 1)
+    cached = request.camel_cached_content or request.cached_content
+    runs_tools = any(set(tool) - _CLIENT_TOOLS for tool in request.tools or ())
+    return Ask(
+        model=model,
+        stream=stream,
+        output_cap=None if cap is None else cap * choices,
+        choices=choices,
+        open_input=bool(cached) or _ELSEWHERE.search(body) is not None,
+        server_tool_uses=None if runs_tools else 0,
+        service_tier=name(request.camel_service_tier or request.service_tier),
+        body_bytes=len(body),
+    )
+
+
+def _model_and_verb(target: str) -> tuple[str, str]:
+    """From a path such as ``/v1beta/models/MODEL:VERB?query``."""
+    last = unquote(target.partition("?")[0]).rpartition("/")[2]
+    model, _, verb = last.partition(":")
+    return name(model), verb

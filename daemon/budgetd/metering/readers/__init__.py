@@ -1,0 +1,1 @@
+"""What responses report: one file a dialect. Readers see JSON documents; framing is undone before."""

@@ -1,0 +1,201 @@
+"""OpenAI Responses: usage comes with the event that ends the response, and tools report theirs apart.
+
+A response that runs in the background reports nothing until it is fetched.
+"""
+
+import msgspec
+
+from budgetd.metering.decoder import Count, Decoder, name, size
+from budgetd.metering.tally import tally
+from budgetd.metering.usage import Reading, Usage
+
+
+class _InputDetails(msgspec.Struct):
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    audio_tokens: Count | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+
+
+class _Report(msgspec.Struct):
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    total_tokens: Count | None = None
+    input_tokens_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class _WebSearch(msgspec.Struct):
+    num_requests: Count | None = None
+
+
+class _ImageGeneration(msgspec.Struct):
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cached_tokens: Count | None = None
+
+
+class _ToolUsage(msgspec.Struct):
+    web_search: _WebSearch | None = None
+    image_gen: _ImageGeneration | None = None
+
+
+class _Action(msgspec.Struct):
+    type: str | None = None
+
+
+class _Part(msgspec.Struct):
+    text: str | None = None
+    refusal: str | None = None
+
+
+class _Item(msgspec.Struct):
+    type: str | None = None
+    action: _Action | None = None
+    content: list[_Part] | None = None
+    summary: list[_Part] | None = None
+    arguments: str | None = None
+    input: str | None = None
+    code: str | None = None
+
+
+class _Tool(msgspec.Struct):
+    type: str | None = None
+    model: str | None = None
+
+
+class _Response(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    status: str | None = None
+    service_tier: str | None = None
+    usage: _Report | None = None
+    tool_usage: _ToolUsage | None = None
+    output: list[_Item] | None = None
+    tools: list[_Tool] | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str | None = None
+    delta: str | None = None
+    response: _Response | None = None
+    item: _Item | None = None
+
+
+_EVENTS = Decoder(_Event)
+_RESPONSES = Decoder(_Response)
+
+_RUNNING = ("queued", "in_progress")
+_ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
+_NOT_TEXT = ("response.audio.delta", "response.shell_call_output_content.delta")
+_IMAGE_MODEL = "gpt-image-1"
+"""The model that makes images where the tool names none."""
+
+
+class Reader:
+    """Gathers what one response reports."""
+
+    def __init__(self) -> None:
+        self._response = _Response()
+        self._searches = 0
+        self._failed = False
+        self._complete = False
+        self._output_bytes = 0
+
+    def event(self, document: bytes) -> None:
+        """Take one event of a streamed response."""
+        event = _EVENTS.decode(document)
+        if event is None or event.type is None:
+            return
+        kind = event.type
+        if kind.endswith(".delta"):
+            if kind not in _NOT_TEXT:
+                self._output_bytes += size(event.delta)
+        elif event.response is not None:
+            self._update(event.response)
+            self._complete = self._complete or kind in _ENDS
+        elif kind == "response.output_item.done":
+            self._searches += event.item is not None and _is_search(event.item)
+        elif kind == "error":
+            self._failed = True
+
+    def whole(self, document: bytes) -> None:
+        """Take the body of a response that is not streamed."""
+        response = _RESPONSES.decode(document)
+        if response is None:
+            return
+        self._update(response)
+        self._complete = response.usage is not None and response.status not in _RUNNING
+        self._output_bytes = sum(map(_size, response.output or ()))
+
+    def reading(self) -> Reading:
+        """All that is known so far."""
+        response = self._response
+        return Reading(
+            usage=None if response.usage is None else _usage(response.usage, self._searches),
+            others=_others(response),
+            complete=self._complete and not self._failed,
+            model=name(response.model),
+            service_tier=name(response.service_tier),
+            response_id=name(response.id),
+            output_bytes=self._output_bytes,
+        )
+
+    def _update(self, response: _Response) -> None:
+        for field in _Response.__struct_fields__:
+            value = getattr(response, field)
+            if value is not None:
+                setattr(self._response, field, value)
+        if response.output:
+            self._searches = max(self._searches, sum(map(_is_search, response.output)))
+            self._response.output = None
+        billed = response.tool_usage and response.tool_usage.web_search
+        if billed and billed.num_requests is not None and response.usage is not None:
+            self._searches = billed.num_requests
+
+
+def _is_search(item: _Item) -> bool:
+    """Opening a page and finding text in it are no searches."""
+    return item.type == "web_search_call" and (item.action is None or item.action.type in (None, "search"))
+
+
+def _size(item: _Item) -> int:
+    parts = [*(item.content or ()), *(item.summary or ())]
+    written = size(item.arguments) + size(item.input) + size(item.code)
+    return written + sum(size(part.text) + size(part.refusal) for part in parts)
+
+
+def _usage(report: _Report, searches: int) -> Usage:
+    into = report.input_tokens_details or _InputDetails()
+    out = report.output_tokens_details or _OutputDetails()
+    input_tokens = report.input_tokens or 0
+    return tally(
+        input_tokens=input_tokens,
+        cache_read=into.cached_tokens or 0,
+        cache_write=into.cache_write_tokens or 0,
+        input_audio=into.audio_tokens or 0,
+        cache_read_audio=0,
+        output_tokens=max(report.output_tokens or 0, (report.total_tokens or 0) - input_tokens),
+        reasoning=out.reasoning_tokens or 0,
+        output_audio=out.audio_tokens or 0,
+        web_searches=searches,
+    )
+
+
+def _others(response: _Response) -> tuple[tuple[str, Usage], ...]:
+    """Images are made by a model of their own, and billed at its price."""
+    images = response.tool_usage and response.tool_usage.image_gen
+    if not images or not (images.input_tokens or images.output_tokens):
+        return ()
+    makers = [tool.model for tool in response.tools or () if tool.type == "image_generation" and tool.model]
+    into = images.input_tokens or 0
+    usage = Usage(
+        input_tokens=into,
+        cache_read_tokens=min(images.cached_tokens or 0, into),
+        output_tokens=images.output_tokens or 0,
+    )
+    return ((name(makers[0] if makers else _IMAGE_MODEL), usage),)

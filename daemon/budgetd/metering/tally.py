@@ -1,0 +1,38 @@
+"""Shared by the dialects: a usage whose totals hold their parts, and the tier that decides the price."""
+
+from budgetd.metering.usage import Usage
+
+
+def tally(
+    *,
+    input_tokens: int,
+    cache_read: int,
+    cache_write: int,
+    input_audio: int,
+    cache_read_audio: int,
+    output_tokens: int,
+    reasoning: int,
+    output_audio: int,
+    web_searches: int,
+) -> Usage:
+    """A usage without contradictions. A part larger than its total raises the total; where parts overlap, the
+    cheaper one gives way."""
+    input_tokens = max(input_tokens, cache_read, cache_write, input_audio)
+    cache_read = min(cache_read, input_tokens - cache_write)
+    output_tokens = max(output_tokens, output_audio)
+    return Usage(
+        input_tokens=input_tokens,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+        input_audio_tokens=input_audio,
+        cache_read_audio_tokens=min(cache_read_audio, input_audio, cache_read),
+        output_tokens=output_tokens,
+        reasoning_tokens=min(reasoning, output_tokens),
+        output_audio_tokens=output_audio,
+        web_searches=web_searches,
+    )
+
+
+def tier(service_tier: str | None, speed: str | None) -> str:
+    """The tier by which it is priced: Anthropic's fast mode has its own price, whatever tier is named."""
+    return "fast" if speed == "fast" else service_tier or ""

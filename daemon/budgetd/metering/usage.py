@@ -1,0 +1,64 @@
+"""What a meter reads: token counts, and what else the provider stated about one exchange."""
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Billable counts of one exchange. Totals include their parts: ``input_tokens`` counts cached and audio
+    tokens too, ``output_tokens`` counts reasoning and audio, ``cache_write_tokens`` counts the 1-hour ones.
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_audio_tokens: int = 0
+    cache_read_audio_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
+    web_searches: int = 0
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a meter knows of a response, at its end or (as far as it has come) while it runs."""
+
+    usage: Usage | None = None
+    """None while the provider has reported nothing."""
+    others: tuple[tuple[str, Usage], ...] = ()
+    """Usage billed at another model's price (an Anthropic advisor), by model; not contained in ``usage``."""
+    complete: bool = False
+    """The provider's end of message was seen, so that ``usage`` is final."""
+    model: str = ""
+    """The model the provider says it answered with."""
+    service_tier: str = ""
+    geo: str = ""
+    cost_nusd: int | None = None
+    """What the provider says it charges, where it does."""
+    response_id: str = ""
+    """The provider's id of the response, from its body."""
+    output_bytes: int = 0
+    """UTF-8 bytes of generated text, reasoning and tool input seen so far: what an estimate is made from."""
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request's body asks for, as far as it bears on cost."""
+
+    model: str = ""
+    stream: bool = False
+    output_cap: int | None = None
+    """The most output tokens the provider may bill, all choices together; None if the body does not say."""
+    choices: int = 1
+    open_input: bool = False
+    """The body refers to input that is not in it: URLs, file ids, earlier responses, cached content."""
+    server_tool_uses: int | None = 0
+    """How often the provider may call its own tools in this request; None: as often as it likes."""
+    service_tier: str = ""
+    cache_write_1h: bool = False
+    """1-hour cache writes were asked for."""
+    body_bytes: int = 0
+    """Length of the decompressed body."""
+    understood: bool = True
+    """False where the body could not be read (not JSON, cut, in an unknown encoding)."""
+    session: str = ""
+    """The client's own id of its session, where the body carries one."""

@@ -1,0 +1,151 @@
+"""One model's price as exact integers, and what a usage costs by it. Where prices come from is not here."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from budgetd.metering.usage import Usage
+
+SCALE = 10**15
+"""Rates count 1/SCALE nanodollars, so that a published price of whatever decimals is an exact int."""
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """What one token of each class costs, or one web search, in 1/SCALE nanodollars.
+
+    The classes do not overlap: ``fresh_input`` is text neither read from nor written to a cache, ``output``
+    is neither reasoning nor audio. A class without a price of its own bears that of the one it belongs to.
+    """
+
+    fresh_input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    audio_input: int = 0
+    audio_cache_read: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_output: int = 0
+    web_search: int = 0
+
+    def dearest_input(self, *, cache_write_1h: bool) -> int:
+        """The most an input token can cost; 1-hour cache writes count only if they were asked for."""
+        dearest = max(
+            self.fresh_input, self.cache_read, self.cache_write, self.audio_input, self.audio_cache_read
+        )
+        return max(dearest, self.cache_write_1h) if cache_write_1h else dearest
+
+    def dearest_output(self) -> int:
+        """The most an output token can cost."""
+        return max(self.output, self.reasoning, self.audio_output)
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """The rates of a whole exchange whose input is longer than ``start`` tokens: a cliff, not a margin."""
+
+    start: int
+    rates: Rates
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """What one model of one provider costs at one time."""
+
+    id: str
+    """Names the source and its version, the provider, the model, the UTC day and, where it changes the price,
+    the service tier."""
+    rates: Rates
+    tiers: tuple[Tier, ...] = ()
+    """By ascending start; the last one whose start the input exceeds holds, else ``rates``."""
+    request: int = 0
+    """What each exchange costs on top, in 1/SCALE nanodollars."""
+    context_window: int | None = None
+    """The most tokens the model takes in, where the source knows."""
+
+    def cost_nusd(self, usage: Usage) -> int:
+        """The cost of one exchange, rounded half to even once. Never negative.
+
+        Parts that exceed their total (no provider should report that) are billed in full.
+        """
+        rates = self.rates
+        for tier in self.tiers:
+            if usage.input_tokens > tier.start:
+                rates = tier.rates
+        cost = self.request + _input_cost(usage, rates) + _output_cost(usage, rates)
+        if usage.web_searches > 0:
+            cost += usage.web_searches * rates.web_search
+        nusd, rest = divmod(cost, SCALE)
+        if rest * 2 > SCALE or (rest * 2 == SCALE and nusd % 2):
+            return nusd + 1
+        return nusd
+
+    def bound_nusd(
+        self, input_tokens: int, output_tokens: int, *, web_searches: int = 0, cache_write_1h: bool = False
+    ) -> int:
+        """The most an exchange of up to so many tokens can cost, whatever class and tier they fall into."""
+        reachable = [(0, self.rates), *((tier.start, tier.rates) for tier in self.tiers)]
+        dearest = max(
+            input_tokens * rates.dearest_input(cache_write_1h=cache_write_1h)
+            + output_tokens * rates.dearest_output()
+            + web_searches * rates.web_search
+            for start, rates in reachable
+            if start == 0 or input_tokens > start
+        )
+        return -(-(self.request + dearest) // SCALE)
+
+    def bills_output(self) -> bool:
+        """False for an embedding model: its output needs no bound."""
+        return any(rates.dearest_output() for rates in (self.rates, *(tier.rates for tier in self.tiers)))
+
+    def knows_web_search(self) -> bool:
+        """Whether the fee of a provider's own web search is known."""
+        return self.rates.web_search > 0
+
+
+def dearest(id: str, prices: list[Price]) -> Price:  # noqa: A002 - the field's own name
+    """A price whose every rate is the dearest of ``prices``, tiers included, its window the widest."""
+    every = [rates for price in prices for rates in (price.rates, *(tier.rates for tier in price.tiers))]
+    tops = {name: max(getattr(rates, name) for rates in every) for name in Rates.__struct_fields__}
+    windows = [price.context_window for price in prices if price.context_window is not None]
+    return Price(
+        id=id,
+        rates=Rates(**tops),
+        request=max(price.request for price in prices),
+        context_window=max(windows, default=None),
+    )
+
+
+def _input_cost(usage: Usage, rates: Rates) -> int:
+    written, written_1h = usage.cache_write_tokens, usage.cache_write_1h_tokens
+    read, audio, audio_read = usage.cache_read_tokens, usage.input_audio_tokens, usage.cache_read_audio_tokens
+    if not (written or written_1h or read or audio or audio_read):
+        return _count(usage.input_tokens) * rates.fresh_input
+    audio_read, written_1h = _count(audio_read), _count(written_1h)
+    text_read, written_5m = _count(read - audio_read), _count(written - written_1h)
+    audio = _count(audio - audio_read)
+    fresh = usage.input_tokens - text_read - audio_read - written_5m - written_1h - audio
+    return (
+        _count(fresh) * rates.fresh_input
+        + text_read * rates.cache_read
+        + written_5m * rates.cache_write
+        + written_1h * rates.cache_write_1h
+        + audio * rates.audio_input
+        + audio_read * rates.audio_cache_read
+    )
+
+
+def _output_cost(usage: Usage, rates: Rates) -> int:
+    reasoning, audio = usage.reasoning_tokens, usage.output_audio_tokens
+    if not (reasoning or audio):
+        return _count(usage.output_tokens) * rates.output
+    reasoning, audio = _count(reasoning), _count(audio)
+    text = _count(usage.output_tokens - reasoning - audio)
+    return text * rates.output + reasoning * rates.reasoning + audio * rates.audio_output
+
+
+def _count(number: int) -> int:
+    return max(0, number)
+
+
+def utc_day(at: float) -> str:
+    """The UTC date of ``at``, as it stands in a price's id."""
+    return datetime.fromtimestamp(at, UTC).date().isoformat()

@@ -1,0 +1,257 @@
+"""A connection to an upstream: bytes out, bytes in, with httptools reading along.
+
+Whatever comes in is handed on as it came; the parser only tells where the response's head ends, what is body,
+and when it is over (FACTS 14). One exchange at a time; nothing is ever sent twice.
+"""
+
+import asyncio
+import select
+from typing import Protocol
+
+import httptools
+
+MAX_HEAD = 256 * 1024
+"""Bytes of a response head past which an upstream is not believed any more."""
+
+
+class Head:
+    """A response's head as the upstream sent it."""
+
+    __slots__ = ("framed", "headers", "http_version", "reason", "status")
+
+    def __init__(self) -> None:
+        """Filled while the parser reads."""
+        self.status = 0
+        self.reason = b""
+        self.http_version = "1.1"
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.framed = False
+        """The body's end is told by a length or by chunks, not by the connection's end."""
+
+    def get(self, name: bytes) -> str:
+        """A header's value by its lower-case name; the last one wins, empty if there is none."""
+        for given, value in reversed(self.headers):
+            if given.lower() == name:
+                return value.decode("latin-1")
+        return ""
+
+
+class Receiver(Protocol):
+    """Who takes a response."""
+
+    def head(self, head: Head) -> None:
+        """The final response's head is complete; the bytes that hold it follow in `data`."""
+        ...
+
+    def data(self, raw: bytes, body: list[bytes]) -> None:
+        """Bytes as they came, and the pieces of body in them (framing removed)."""
+        ...
+
+    def ended(self, problem: str | None, *, reusable: bool) -> None:
+        """The response is over. ``problem`` says how, where it broke off; ``reusable`` tells whether the
+        client can know its end from what it got. Called once.
+        """
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a pool. `free` is called when it can carry another exchange."""
+
+    def __init__(self) -> None:
+        """Not connected yet; an event loop's `create_connection` does that."""
+        self.transport: asyncio.Transport | None = None
+        self.idle_since = 0.0
+        self.keep = False
+        """After an exchange: the connection can carry another."""
+        self._receiver: Receiver | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._poll: select.poll | None = None
+        self._head = Head()
+        self._head_bytes = 0
+        self._in_body = False
+        self._complete = False
+        self._surplus = False
+        self._bodiless = False
+        self._body: list[bytes] = []
+        self._writable: asyncio.Future[None] | None = None
+
+    # the exchange
+
+    def begin(self, receiver: Receiver, *, bodiless: bool) -> None:
+        """Expect a response. ``bodiless``: it answers a HEAD and so ends with its head."""
+        self._receiver = receiver
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
+        self._head = Head()
+        self._head_bytes = 0
+        self._in_body = self._complete = self._surplus = self.keep = False
+        self._bodiless = bodiless
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the request."""
+        if self.transport is not None:
+            self.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the upstream has taken most of what was written."""
+        if self._writable is not None:
+            await self._writable
+
+    def pause(self) -> None:
+        """Take no more bytes from the upstream for now."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Take bytes again."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def abort(self) -> None:
+        """Cut the connection; an exchange on it ends as broken."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def usable(self) -> bool:
+        """Whether an idle connection is still open and silent. The kernel is asked, because the event loop may
+        not have seen yet that the upstream closed.
+        """
+        transport = self.transport
+        if transport is None or transport.is_closing() or self._receiver is not None:
+            return False
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLHUP)
+        return not self._poll.poll(0)
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio."""
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self.transport = transport  # pyright: ignore[reportAttributeAccessIssue]
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, hand on, and end the exchange where the response does."""
+        receiver, parser = self._receiver, self._parser
+        if receiver is None or parser is None:
+            self.abort()  # an upstream that speaks unasked cannot be trusted with the next request
+            return
+        body = self._body = []
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if not self._complete:
+                self._end(f"its response is not valid HTTP ({error})", reusable=False)
+                self.abort()
+                return
+            self._surplus = True
+        if not self._in_body and not self._complete:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD:
+                self._end(f"the head of its response is longer than {MAX_HEAD >> 10} KiB", reusable=False)
+                self.abort()
+                return
+        receiver.data(data, body)
+        if self._complete:
+            self._finish()
+
+    def eof_received(self) -> None:
+        """Leave the rest to `connection_lost`."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A response that runs to the connection's end is over; any other has broken off."""
+        self.transport = None
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        if self._receiver is None:
+            return
+        if self._in_body and not self._head.framed and exc is None:
+            self._end(None, reusable=False)
+        elif self._in_body:
+            self._end("the connection broke off in the middle of its response", reusable=False)
+        else:
+            self._end("the connection broke off before it answered", reusable=False)
+
+    def pause_writing(self) -> None:
+        """See asyncio."""
+        self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        """Bytes after the end of a response belong to nobody."""
+        if self._complete:
+            self._surplus = True
+
+    def on_status(self, status: bytes) -> None:
+        """The reason phrase."""
+        if not self._complete:
+            self._head.reason += status
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        if self._complete or self._in_body:
+            return
+        self._head.headers.append((name, value))
+        lower = name.lower()
+        if lower == b"content-length" or (lower == b"transfer-encoding" and b"chunked" in value.lower()):
+            self._head.framed = True
+
+    def on_headers_complete(self) -> None:
+        """The head is whole. Interim responses (1xx) are handed on and forgotten."""
+        if self._complete or self._parser is None or self._receiver is None:
+            return
+        head = self._head
+        head.status = self._parser.get_status_code()
+        head.http_version = self._parser.get_http_version()
+        if head.status < 200:
+            return
+        if head.status in {204, 304}:
+            head.framed = True
+        self._in_body = True
+        self._receiver.head(head)
+        if self._bodiless:
+            self._complete = True
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if not self._complete:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """The end of the response, or of an interim one."""
+        if self._complete:
+            return
+        if self._head.status < 200:
+            self._head = Head()
+            return
+        self._complete = True
+
+    # ends
+
+    def _finish(self) -> None:
+        """The response is complete."""
+        parser = self._parser
+        transport = self.transport
+        if self._bodiless:
+            self._parser = None  # it still waits for the body that the head announced
+            keeps_alive = (
+                self._head.http_version == "1.1" and "close" not in self._head.get(b"connection").lower()
+            )
+        else:
+            keeps_alive = parser is not None and parser.should_keep_alive()
+        self.keep = keeps_alive and not self._surplus and transport is not None and not transport.is_closing()
+        self._end(None, reusable=keeps_alive and not self._surplus)
+
+    def _end(self, problem: str | None, *, reusable: bool) -> None:
+        receiver, self._receiver = self._receiver, None
+        self._body = []
+        if receiver is not None:
+            receiver.ended(problem, reusable=reusable)

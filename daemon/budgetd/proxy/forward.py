@@ -1,0 +1,272 @@
+"""The life of a request (DESIGN 2): route, read, admit, send, relay, settle. The hot path.
+
+Nothing here is ever sent twice, nothing is added to what is forwarded, and an admitted request is settled
+whatever becomes of either side.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
+
+import msgspec
+
+from budgetd.attribution.who import identify
+from budgetd.config import Config, Upstream
+from budgetd.errors import LedgerError
+from budgetd.metering import Ask, peek
+from budgetd.proxy.connection import Connection
+from budgetd.proxy.headers import RawHeaders, upstream_head
+from budgetd.proxy.pool import ConnectError, Pool
+from budgetd.proxy.refusal import failure, refusal
+from budgetd.proxy.relay import Relay
+from budgetd.proxy.routes import Route, find_route
+from budgetd.proxy.till import Candidate, Ticket, Till, Turned
+
+SILENCE_SECONDS = 1200.0
+"""How long an upstream may say nothing at all before it is taken for dead: twice the SDKs' own time-out."""
+
+
+class Incoming(msgspec.Struct, eq=False):
+    """A request as the listener took it."""
+
+    method: str
+    target: str
+    http10: bool
+    headers: RawHeaders
+    seen: dict[bytes, bytes]
+    """The headers by lower-case name."""
+    chunked: bool
+    body: AsyncIterator[bytes] | None
+    """The body's pieces, framing removed; None where there is none."""
+    transport: asyncio.Transport
+    drain: Callable[[], Awaitable[None]]
+    """Waits until the client has taken most of what was written."""
+
+
+class Forwarder:
+    """Forwards requests to the upstreams of a configuration."""
+
+    def __init__(self, config: Config, till: Till, pool: Pool) -> None:
+        """The configuration can be replaced at any time; requests in flight keep what they have."""
+        self.config = config
+        self._till = till
+        self._pool = pool
+        self._active: set[Relay] = set()
+        self._hosts: dict[str, bytes] = {}
+
+    async def handle(self, request: Incoming) -> bool:
+        """Answer one request; whether its connection can carry another."""
+        route = find_route(request.method, request.target, request.seen, self.config.upstreams)
+        if route is None:
+            return self._say_no_route(request)
+        if b"websocket" in request.seen.get(b"upgrade", b"").lower():
+            return self._say_no_websocket(request, route)
+        body, whole = await self._read(request)
+        ticket: Ticket | None = None
+        if route.billable:
+            admitted = self._admit(request, route, body, whole)
+            if isinstance(admitted, Turned):
+                self._turn_away(request, route, admitted, whole)
+                return whole
+            ticket = admitted
+            try:
+                await ticket.committed
+            except LedgerError as error:
+                self._till.settle(ticket, "failed")
+                message = f"budgetd did not send this request, because it could not be recorded: {error}"
+                request.transport.write(failure(503, route.upstream.dialect, message, retry=True))
+                return whole
+            except asyncio.CancelledError:
+                self._till.settle(ticket, "failed")
+                raise
+        connection = await self._connect(request, route, ticket)
+        if connection is None:
+            return whole
+        relay = self._send(request, route, connection, ticket, body, whole)
+        del body
+        await self._accompany(request, relay, whole)
+        return self._conclude(request, route, relay) and whole
+
+    def check_silence(self) -> None:
+        """Give up on upstreams that have said nothing for too long. To be called now and then."""
+        oldest = time.monotonic() - SILENCE_SECONDS
+        for relay in list(self._active):
+            if relay.active_at < oldest:
+                relay.silent = True
+                relay.connection.abort()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let what runs come to its end, for so long; then cut it, which settles it."""
+        deadline = time.monotonic() + grace_seconds
+        while self._active and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        for relay in list(self._active):
+            relay.connection.abort()
+        while self._active:
+            await asyncio.sleep(0)
+        self._pool.close()
+
+    async def _read(self, request: Incoming) -> tuple[bytes, bool]:
+        """The body, or as much of it as may be held; whether that is all."""
+        if request.body is None:
+            return b"", True
+        if b"100-continue" in request.seen.get(b"expect", b"").lower():
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in request.body:
+            pieces.append(piece)
+            size += len(piece)
+            if size > self.config.max_body:
+                return b"".join(pieces), False
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), True
+
+    def _admit(self, request: Incoming, route: Route, body: bytes, whole: bool) -> Ticket | Turned:
+        size = len(body)
+        if not whole:
+            declared = request.seen.get(b"content-length", b"")
+            size = max(size, int(declared) if declared.isdigit() else 0)
+            ask = Ask(understood=False, body_bytes=size)
+        else:
+            encoding = request.seen.get(b"content-encoding", b"").decode("latin-1")
+            ask = peek(route.api or "openai.chat", request.target, body, encoding)
+        who = identify(request.seen, route.user, route.project, ask.session)
+        return self._till.admit(
+            Candidate(route=route, who=who, ask=ask, method=request.method, request_bytes=size)
+        )
+
+    async def _connect(self, request: Incoming, route: Route, ticket: Ticket | None) -> Connection | None:
+        """A connection to the upstream; None where there is none to be had, which the client has been told."""
+        url = route.upstream.url
+        connection = self._pool.take(url)
+        if connection is not None:
+            return connection
+        try:
+            return await self._pool.open(url)
+        except ConnectError as error:
+            if ticket is not None:
+                self._till.settle(ticket, "failed")
+            message = f"budgetd could not reach {route.upstream.name}: {error}. The request was not sent."
+            status = 504 if error.timed_out else 502
+            request.transport.write(failure(status, route.upstream.dialect, message, retry=True))
+            return None
+        except asyncio.CancelledError:
+            if ticket is not None:
+                self._till.settle(ticket, "failed")
+            raise
+
+    def _send(
+        self,
+        request: Incoming,
+        route: Route,
+        connection: Connection,
+        ticket: Ticket | None,
+        body: bytes,
+        whole: bool,
+    ) -> Relay:
+        """Send the head and what is there of the body, in one write."""
+        upstream = route.upstream
+
+        def ended(relay: Relay) -> None:
+            self._active.discard(relay)
+            self._pool.put(upstream.url, connection)
+            if ticket is not None:
+                self._till.settle(ticket, relay.outcome)
+
+        relay = Relay(request.transport, connection, ticket, reframe=request.http10, ended=ended)
+        self._active.add(relay)
+        connection.begin(relay, bodiless=request.method == "HEAD")
+        head = upstream_head(
+            request.method, route.target, self._host(upstream), request.headers, request.seen
+        )
+        if request.chunked:
+            body = _chunk(body) + (b"0\r\n\r\n" if whole else b"")
+        connection.write(head + body)
+        return relay
+
+    async def _accompany(self, request: Incoming, relay: Relay, whole: bool) -> None:
+        """Stay with a request until its response is over, at the pace of the slower side."""
+        try:
+            if not whole:
+                await self._send_rest(request, relay)
+            while not relay.done:
+                await relay.changed
+                relay.changed = asyncio.get_running_loop().create_future()
+                if not relay.done:
+                    await request.drain()
+                    relay.connection.resume()
+        except (asyncio.CancelledError, ConnectionError):
+            if not relay.done:
+                relay.leave()
+                wait = self.config.drain_seconds if whole else 0
+                asyncio.get_running_loop().call_later(wait, relay.give_up)
+            raise
+
+    async def _send_rest(self, request: Incoming, relay: Relay) -> None:
+        """Stream the part of a long body that was not held."""
+        assert request.body is not None
+        async for piece in request.body:
+            if relay.done:
+                return
+            relay.connection.write(_chunk(piece) if request.chunked else piece)
+            await relay.connection.drain()
+        if request.chunked:
+            relay.connection.write(b"0\r\n\r\n")
+
+    def _conclude(self, request: Incoming, route: Route, relay: Relay) -> bool:
+        """Where the upstream broke off: an error of ours if nothing was relayed yet, else the same break."""
+        if relay.problem is None:
+            return relay.reusable
+        if relay.started:
+            request.transport.close()
+            return False
+        name = route.upstream.name
+        if relay.silent:
+            message = (
+                f"{name} has not answered for {SILENCE_SECONDS / 60:.0f} minutes; budgetd gave up on it."
+            )
+            status = 504
+        else:
+            message = f"{name} did not answer properly: {relay.problem}."
+            status = 502
+        message += " The request was sent once; whether it was processed is not known."
+        request.transport.write(failure(status, route.upstream.dialect, message, retry=True))
+        return True
+
+    def _turn_away(self, request: Incoming, route: Route, turned: Turned, whole: bool) -> None:
+        dialect = route.upstream.dialect
+        if turned.retry:
+            answer = failure(503, dialect, turned.message, retry=True, close=not whole)
+        else:
+            answer = refusal(route.api, dialect, turned.message, close=not whole)
+        request.transport.write(answer)
+
+    def _say_no_route(self, request: Incoming) -> bool:
+        path = request.target.partition("?")[0][:200]
+        names = ", ".join(sorted(self.config.upstreams))
+        message = (
+            f"budgetd knows no provider for {path}. Use a provider's own paths (/v1/messages, "
+            f"/v1/chat/completions, /v1beta/…) or /NAME/… with one of: {names}."
+        )
+        request.transport.write(failure(404, None, message, retry=False, close=request.body is not None))
+        return request.body is None
+
+    def _say_no_websocket(self, request: Incoming, route: Route) -> bool:
+        message = (
+            "budgetd cannot meter WebSocket sessions, so it does not let them through. Use HTTP: for Codex,"
+            " supports_websockets = false in its model provider."
+        )
+        request.transport.write(failure(501, route.upstream.dialect, message, retry=False, close=True))
+        return False
+
+    def _host(self, upstream: Upstream) -> bytes:
+        host = self._hosts.get(upstream.url)
+        if host is None:
+            host = self._hosts[upstream.url] = urlsplit(upstream.url).netloc.encode()
+        return host
+
+
+def _chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body; nothing for no data, since an empty chunk would end it."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

@@ -1,0 +1,61 @@
+"""Request heads: what goes on to the upstream, byte for byte, and what was for us alone. Pure."""
+
+from collections.abc import Sequence
+
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"trailer",
+        b"upgrade",
+        b"expect",
+        b"http2-settings",
+    )
+)
+"""Headers about one connection only. `Transfer-Encoding` stays: a chunked body goes on chunked. `Expect` is
+answered here, since the body is read before anything is sent.
+"""
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+def index(raw: RawHeaders) -> dict[bytes, bytes]:
+    """Values by lower-case name; the last one wins where a name repeats."""
+    return {name.lower(): value for name, value in raw}
+
+
+def upstream_head(method: str, target: str, host: bytes, raw: RawHeaders, seen: dict[bytes, bytes]) -> bytes:
+    """The head to send: the same names, case, order, duplicates and value bytes, `Host` replaced, hop-by-hop
+    headers and our own `X-Budget-*` taken off.
+
+    Args:
+        method: as it came.
+        target: path and query for the upstream.
+        host: value of its `Host` header.
+        raw: the headers as they came.
+        seen: the same, from `index`.
+    """
+    dropped = HOP_BY_HOP
+    named = seen.get(b"connection")
+    if named is not None and named.lower() not in {b"keep-alive", b"close"}:
+        options = {option.strip() for option in named.lower().split(b",")}
+        dropped = HOP_BY_HOP | (options - {b"transfer-encoding", b"content-length", b"host"})
+    parts = [method.encode(), b" ", target.encode("utf-8", "surrogateescape"), b" HTTP/1.1\r\n"]
+    hosted = False
+    for name, value in raw:
+        lower = name.lower()
+        if lower in dropped or lower.startswith(b"x-budget-"):
+            continue
+        if lower == b"host":
+            if hosted:
+                continue
+            hosted, value = True, host
+        parts += (name, b": ", value, b"\r\n")
+    if not hosted:
+        parts += (b"Host: ", host, b"\r\n")
+    parts.append(b"\r\n")
+    return b"".join(parts)

@@ -1,0 +1,146 @@
+"""One response on its way to the client: bytes first, then a copy to the meter.
+
+The response goes out as the bytes that came in. Only a client that speaks HTTP/1.0 gets it re-framed, since it
+could not read a chunked body; the body's bytes are the same.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from budgetd.metering import meter
+from budgetd.proxy.connection import Connection, Head
+from budgetd.proxy.till import Outcome, Ticket
+
+REQUEST_ID_HEADERS = (b"request-id", b"x-request-id", b"x-goog-request-id", b"cf-ray")
+"""Where providers write their own id of an exchange."""
+
+
+class Relay:
+    """Takes a response from a connection and gives it to a client's transport. A `Receiver`."""
+
+    def __init__(
+        self,
+        client: asyncio.Transport | None,
+        connection: Connection,
+        ticket: Ticket | None,
+        *,
+        reframe: bool,
+        ended: Callable[["Relay"], None],
+    ) -> None:
+        """
+        Args:
+            client: where the response goes.
+            connection: where it comes from.
+            ticket: what is metered and settled; None for what costs nothing.
+            reframe: the client speaks HTTP/1.0.
+            ended: called once, when the response is over, whatever became of the client.
+        """
+        self.connection = connection
+        self.ticket = ticket
+        self.problem: str | None = None
+        self.started = False
+        """Bytes have gone to the client."""
+        self.reusable = False
+        """The client's connection can carry another exchange."""
+        self.done = False
+        self.client_left = False
+        self.silent = False
+        """The upstream was given up on."""
+        self.changed = asyncio.get_running_loop().create_future()
+        """Done when the response is over, or when the client is slow and must be waited for."""
+        self._client = client
+        self._reframe = reframe
+        self._ended = ended
+        self._sent_at = self.active_at = time.monotonic()
+        self._head: Head | None = None
+
+    def wake(self) -> None:
+        """Let the handler look at how things stand."""
+        if not self.changed.done():
+            self.changed.set_result(None)
+
+    def leave(self) -> None:
+        """The client has gone; what still comes is only metered."""
+        self.client_left = True
+        self._client = None
+        if self.ticket is not None:
+            self.ticket.phase = "draining"
+        self.connection.resume()
+
+    def give_up(self) -> None:
+        """Wait no longer for the rest of a response whose client has gone."""
+        if not self.done:
+            self.connection.abort()
+
+    # Receiver
+
+    def head(self, head: Head) -> None:
+        """See `Receiver`."""
+        self._head = head
+        ticket = self.ticket
+        if ticket is not None:
+            ticket.status = head.status
+            ticket.phase = "draining" if self.client_left else "answering"
+            ticket.provider_request_id = next(filter(None, map(head.get, REQUEST_ID_HEADERS)), "")[:200]
+            api = ticket.candidate.route.api
+            if api is not None and head.status < 300:
+                ticket.meter = meter(api, head.get(b"content-type"), head.get(b"content-encoding"))
+        if self._reframe:
+            self._send(_http10_head(head))
+
+    def data(self, raw: bytes, body: list[bytes]) -> None:
+        """See `Receiver`."""
+        if not self._reframe:
+            self._send(raw)
+        else:
+            for piece in body:
+                self._send(piece)
+        self.active_at = time.monotonic()
+        ticket = self.ticket
+        if ticket is None or not body:
+            return
+        if ticket.ttft_seconds is None:
+            ticket.ttft_seconds = self.active_at - self._sent_at
+        for piece in body:
+            ticket.response_bytes += len(piece)
+            if ticket.meter is not None:
+                ticket.meter.feed(piece)
+
+    def ended(self, problem: str | None, *, reusable: bool) -> None:
+        """See `Receiver`."""
+        self.problem = problem
+        self.reusable = reusable and not self._reframe
+        self.done = True
+        if self.ticket is not None:
+            self.ticket.duration_seconds = time.monotonic() - self._sent_at
+        self._ended(self)
+        self.wake()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the request."""
+        if self.client_left:
+            return "aborted"
+        if self.problem is not None:
+            return "broken"
+        return "ok" if self._head is not None and self._head.status < 400 else "error"
+
+    def _send(self, data: bytes) -> None:
+        client = self._client
+        if client is None or client.is_closing():
+            return
+        self.started = True
+        client.write(data)
+        if client.get_write_buffer_size() > 262144:
+            self.connection.pause()
+            self.wake()
+
+
+def _http10_head(head: Head) -> bytes:
+    lines = [b"HTTP/1.1 %d %s" % (head.status, head.reason)]
+    for name, value in head.headers:
+        if name.lower() not in {b"transfer-encoding", b"connection", b"keep-alive"}:
+            lines.append(name + b": " + value)
+    lines.append(b"Connection: close\r\n\r\n")
+    return b"\r\n".join(lines)

@@ -1,0 +1,65 @@
+"""What the proxy asks of the budget: to admit a request before it is sent, and to settle it at its end.
+
+The proxy knows this face only; `budgetd.accounts` is behind it.
+"""
+
+import asyncio
+from typing import Literal, Protocol
+
+import msgspec
+
+from budgetd.attribution.who import Who
+from budgetd.metering import Ask, Meter
+from budgetd.proxy.routes import Route
+
+Outcome = Literal["ok", "error", "aborted", "broken", "failed"]
+"""ok: answered to the end; error: the provider said no; aborted: the client left; broken: the upstream broke
+off; failed: the request was never sent.
+"""
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A request that asks to be let through."""
+
+    route: Route
+    who: Who
+    ask: Ask
+    method: str
+    request_bytes: int
+
+
+class Ticket(msgspec.Struct, eq=False):
+    """An admitted request, from its reservation to its settlement."""
+
+    id: int
+    candidate: Candidate
+    committed: asyncio.Future[None]
+    """Done once the reservation is in the ledger; only then may the request be sent."""
+    started_at: float
+    phase: Literal["sent", "answering", "draining"] = "sent"
+    meter: Meter | None = None
+    status: int = 0
+    ttft_seconds: float | None = None
+    duration_seconds: float | None = None
+    response_bytes: int = 0
+    provider_request_id: str = ""
+
+
+class Turned(msgspec.Struct, frozen=True):
+    """A request that is not admitted, and what to tell the person."""
+
+    message: str
+    retry: bool = False
+    """The reason is ours and passing, so that the client may try again."""
+
+
+class Till(Protocol):
+    """The budget as the proxy sees it."""
+
+    def admit(self, candidate: Candidate) -> Ticket | Turned:
+        """Decide at once: reserve, or say why not."""
+        ...
+
+    def settle(self, ticket: Ticket, outcome: Outcome) -> None:
+        """Take what the request really cost. Exactly once for each ticket."""
+        ...

@@ -1,0 +1,132 @@
+"""Reading a TOML file into typed structs, with errors that name file, line and key. Knows no particular file."""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from budgetd.errors import ConfigError
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_PATH = re.compile(r" - at (?:`key` in )?`\$?([^`]*)`")
+_WORDS = {
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`str`": "text in quotes",
+    "`bool`": "true or false",
+    "`array`": "a list",
+    "`object`": "a table",
+    "`null`": "nothing",
+}
+
+
+class TomlFile:
+    """A TOML file as it was read at one moment."""
+
+    def __init__(self, path: Path) -> None:
+        """Read it; a file that does not exist counts as empty. Raises ConfigError if it cannot be read."""
+        self.path = path
+        self.text = ""
+        try:
+            self.text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            pass
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
+
+    def document(self) -> dict[str, Any]:
+        """The file as plain maps. Raises ConfigError where it is not TOML."""
+        try:
+            return tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{self.path}{_syntax(str(error))}") from None
+
+    def parse(self, kind: type[T]) -> T:
+        """The file as a struct. Raises ConfigError with file, line, key and, for a misspelt key, the nearest
+        one that exists.
+        """
+        try:
+            return msgspec.convert(self.document(), kind)
+        except msgspec.ValidationError as error:
+            raise _explain(self, str(error), kind) from None
+
+    def error(self, keys: list[str], problem: str) -> ConfigError:
+        """An error about the value of the nested keys."""
+        line = line_of(self.text, _written(keys, self.text))
+        where = f", line {line}" if line else ""
+        what = f" `{'.'.join(keys)}`:" if keys else ""
+        return ConfigError(f"{self.path}{where}:{what} {problem}")
+
+
+def line_of(text: str, keys: list[str]) -> int | None:
+    """Line (from 1) on which the last of the nested keys is written; None if it is not found."""
+    if not keys:
+        return None
+    *tables, key = keys
+    inside = not tables
+    best = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            names = [part.strip().strip("\"'") for part in header[1].split(".")]
+            inside = names == tables
+            if names == keys:
+                best = best or number
+        elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            return number
+    return best
+
+
+def _syntax(message: str) -> str:
+    found = re.search(r"(.*) \(at line (\d+), column (\d+)\)", message)
+    if found:
+        return f", line {found[2]}: not valid TOML: {found[1].lower()} (column {found[3]})."
+    return f": not valid TOML: {message[:1].lower()}{message[1:]}."
+
+
+def _explain(file: TomlFile, message: str, kind: type[msgspec.Struct]) -> ConfigError:
+    """msgspec's complaint in the words of the file."""
+    place = _PATH.search(message)
+    keys = [key for key in re.findall(r"[^.\[\]]+", place[1]) if not key.isdigit()] if place else []
+    what = _PATH.sub("", message)
+    if unknown := re.search(r"unknown field `([^`]+)`", what):
+        known = _known_keys(kind, keys)
+        near = difflib.get_close_matches(unknown[1], known, 1, 0.5)
+        hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}."
+        return file.error([*keys, unknown[1]], f"unknown key; {hint}")
+    for word, plain in _WORDS.items():
+        what = what.replace(word, plain)
+    return file.error(keys, f"{what[:1].lower()}{what[1:]}.")
+
+
+def _written(keys: list[str], text: str) -> list[str]:
+    """The keys as they stand in the file: msgspec names an entry of a map `...`."""
+    if "..." not in keys:
+        return keys
+    at = keys.index("...")
+    for header in re.findall(r"^\s*\[+\s*([^\]]+?)\s*\]", text, re.MULTILINE):
+        names = [part.strip().strip("\"'") for part in header.split(".")]
+        whole = [*names, *keys[at + 1 :]]
+        if names[:at] == keys[:at] and len(names) == at + 1 and line_of(text, whole):
+            return whole
+    return keys
+
+
+def _known_keys(kind: Any, tables: list[str]) -> list[str]:
+    """Names of the keys that may stand in the named table."""
+    info = msgspec.inspect.type_info(kind)
+    for table in tables:
+        if isinstance(info, msgspec.inspect.DictType):
+            info = info.value_type
+        elif isinstance(info, msgspec.inspect.StructType):
+            info = next((field.type for field in info.fields if field.encode_name == table), info)
+        if isinstance(info, msgspec.inspect.ListType):
+            info = info.item_type
+    return (
+        [field.encode_name for field in info.fields] if isinstance(info, msgspec.inspect.StructType) else []
+    )

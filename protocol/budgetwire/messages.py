@@ -1,0 +1,294 @@
+"""Every message that crosses the socket, as typed structs: calls, answers, and the state that is shown.
+
+A message is a msgpack map whose key ``type`` names its struct. Money is integer nanodollars (``…_nusd``),
+times are UTC epoch seconds. Framing lives in `codec`, connections in `client`; the document for people who
+write their own client is ``protocol/README.md``, and a test keeps the two in step.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+VERSION = "1.0"
+"""Version of this protocol; sides whose major numbers differ do not talk."""
+
+
+class State(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+    """Base of everything that is shown: plain maps, unknown fields ignored so that minor versions can add."""
+
+
+class Limit(State, frozen=True):
+    """One counter of one limit, as it stands in its present window."""
+
+    name: str
+    window: str
+    limit_nusd: int
+    spent_nusd: int
+    reserved_nusd: int
+    starts_at: float
+    ends_at: float
+    thresholds_pct: list[int]
+    on_exceed: Literal["refuse", "alert"]
+    forecast_nusd: int | None = None
+    """Spending expected at the window's end at the present burn; None while there is too little history."""
+    cap_at: float | None = None
+    """When the cap is reached at the present burn; None if not before the window ends."""
+    refused: int = 0
+    """Requests refused by this limit in this window."""
+
+
+class InFlight(State, frozen=True):
+    """A request that has been admitted and has not been settled yet."""
+
+    id: int
+    started_at: float
+    phase: Literal["sent", "answering", "draining"]
+    """sent: no byte is back yet; answering: the response runs; draining: the client left, usage awaited."""
+    upstream: str
+    model: str
+    user: str
+    project: str
+    session: str
+    client: str
+    input_tokens: int
+    output_tokens: int
+    cost_nusd: int
+    """What it has cost so far, by what was reported or else by what streamed."""
+    reserved_nusd: int
+
+
+class Alert(State, frozen=True):
+    """An alert that fired in the present windows or still waits to be acknowledged."""
+
+    id: int
+    rule: str
+    severity: Literal["info", "warning", "critical"]
+    limit: str
+    message: str
+    fired_at: float
+    acknowledged_at: float | None = None
+    acknowledged_by: str = ""
+
+
+class Burn(State, frozen=True):
+    """How fast money goes."""
+
+    nusd_per_hour: int
+    minutes_nusd: list[int]
+    """Spending in each of the last 60 minutes, oldest first; the last is the minute that runs."""
+    today_nusd: int
+    yesterday_nusd: int
+    month_nusd: int
+    month_forecast_nusd: int | None = None
+    requests_today: int = 0
+
+
+class Spend(State, frozen=True):
+    """What one subject (a project, a model, a user or a session) spent today."""
+
+    subject: str
+    cost_nusd: int
+    requests: int
+
+
+class Spending(State, frozen=True):
+    """Where today's money went, dearest first, at most 20 of each."""
+
+    project: list[Spend]
+    model: list[Spend]
+    user: list[Spend]
+    session: list[Spend]
+
+
+class Daemon(State, frozen=True):
+    """The daemon's own condition."""
+
+    listen: str
+    timezone: str
+    paused_at: float | None = None
+    paused_by: str = ""
+    config_error: str = ""
+    """Why the newest configuration is not in force; empty when it is."""
+    ledger_error: str = ""
+    """Why nothing can be recorded, so that nothing that costs is let through; empty when all is well."""
+
+
+class Request(State, frozen=True):
+    """One row of the ledger."""
+
+    id: int
+    admitted_at: float
+    settled_at: float | None
+    upstream: str
+    provider: str
+    dialect: str
+    method: str
+    path: str
+    model: str
+    model_billed: str
+    user: str
+    project: str
+    session: str
+    key: str
+    client: str
+    stream: bool
+    status: int
+    outcome: str
+    basis: str
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    web_searches: int
+    cost_nusd: int
+    reserved_nusd: int
+    worst_nusd: int | None
+    price_id: str
+    ttft_seconds: float | None
+    duration_seconds: float | None
+    request_bytes: int
+    response_bytes: int
+    provider_request_id: str
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    """Base of everything that is sent as a message of its own."""
+
+
+# From the client
+
+
+class Hello(Message, frozen=True, tag="hello"):
+    """The first message on a connection."""
+
+    version: str
+    name: str
+
+
+class Call(Message, frozen=True):
+    """A message that is answered by one `Reply` or `Error` of the same id."""
+
+    id: int
+
+
+class Subscribe(Call, frozen=True, tag="subscribe"):
+    """Ask for a `Snapshot` now and an `Update` whenever something changes. The reply is empty."""
+
+
+class SetLimit(Call, frozen=True, tag="set_limit"):
+    """Set the cap of a limit in ``budget.toml``; None removes the limit. The reply is empty."""
+
+    limit: str
+    limit_cents: int | None
+
+
+class Acknowledge(Call, frozen=True, tag="acknowledge"):
+    """Acknowledge alerts by id; None acknowledges all. Replies `AcknowledgeReply`."""
+
+    alert_ids: list[int] | None
+
+
+class AcknowledgeReply(State, frozen=True):
+    """How many alerts were acknowledged by this call (those that already were do not count)."""
+
+    acknowledged: int
+
+
+class Pause(Call, frozen=True, tag="pause"):
+    """Refuse every request that can cost until resumed. The reply is empty."""
+
+
+class Resume(Call, frozen=True, tag="resume"):
+    """Admit requests again. The reply is empty."""
+
+
+class QueryRequests(Call, frozen=True, tag="query_requests"):
+    """Rows of the ledger, newest first. Replies `QueryRequestsReply`."""
+
+    count: int = 100
+    """At most this many rows, 1 to 1,000."""
+    before_id: int | None = None
+    since: float | None = None
+    until: float | None = None
+    model: str | None = None
+    user: str | None = None
+    project: str | None = None
+    session: str | None = None
+    outcome: str | None = None
+
+
+class QueryRequestsReply(State, frozen=True):
+    """The rows, and whether older ones match too (ask again with ``before_id`` of the last row)."""
+
+    requests: list[Request]
+    more: bool
+
+
+# From the daemon
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    """The answer to `Hello`."""
+
+    version: str
+    daemon: str
+    pid: int
+    started_at: float
+    listen: str
+
+
+class Reply(Message, frozen=True, tag="reply"):
+    """A call succeeded; ``result`` is a map whose shape the call names, empty if it names none."""
+
+    id: int
+    result: dict[str, Any] = {}
+
+
+class Error(Message, frozen=True, tag="error"):
+    """A call failed, or (without id) the connection did and is closed. Nothing was half applied."""
+
+    code: str
+    """bad_message, version, not_found, invalid, conflict or failed."""
+    message: str
+    id: int | None = None
+    field: str = ""
+
+
+class Snapshot(Message, frozen=True, tag="snapshot"):
+    """The whole state."""
+
+    seq: int
+    at: float
+    daemon: Daemon
+    limits: list[Limit]
+    in_flight: list[InFlight]
+    alerts: list[Alert]
+    burn: Burn
+    spending: Spending
+
+
+class Update(Message, frozen=True, tag="update"):
+    """The parts of the state that changed since the last message, each whole; at most 20 a second."""
+
+    seq: int
+    at: float
+    daemon: Daemon | UnsetType = UNSET
+    limits: list[Limit] | UnsetType = UNSET
+    in_flight: list[InFlight] | UnsetType = UNSET
+    alerts: list[Alert] | UnsetType = UNSET
+    burn: Burn | UnsetType = UNSET
+    spending: Spending | UnsetType = UNSET
+
+
+FromClient: TypeAlias = Hello | Subscribe | SetLimit | Acknowledge | Pause | Resume | QueryRequests
+FromDaemon: TypeAlias = Welcome | Reply | Error | Snapshot | Update
+
+
+def merge(state: Snapshot, update: Update) -> Snapshot:
+    """Return the state after an update: its parts replace those they name."""
+    parts = {
+        name: value for name in update.__struct_fields__ if (value := getattr(update, name)) is not UNSET
+    }
+    return msgspec.structs.replace(state, **parts)
