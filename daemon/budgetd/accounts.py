@@ -1,6 +1,6 @@
 """Where price, guard, ledger and alerts meet over one request: the till behind the proxy.
 
-Every method is synchronous; nothing here waits. What the guard decides is in the ledger before the proxy sends.
+Every method is synchronous. What the guard decides is in the ledger before the proxy sends.
 """
 
 import time
@@ -19,7 +19,7 @@ from budgetd.ledger import queries
 from budgetd.ledger.rows import AlertRow, Closing, Opening
 from budgetd.ledger.writer import Ledger
 from budgetd.pricing.book import Book
-from budgetd.pricing.tally import Cost, Pricer
+from budgetd.pricing.pricer import Cost, Pricer
 from budgetd.proxy.till import Candidate, Outcome, Ticket, Turned
 from budgetwire.money import format_usd
 
@@ -100,8 +100,8 @@ class Accounts:
             dialect=upstream.dialect,
             billing=billing,
             method=candidate.method,
-            path=route.path[:200],
-            model=ask.model[:200],
+            path=_text(route.path),
+            model=ask.model,
             user=who.user,
             project=who.project,
             session=who.session,
@@ -212,7 +212,8 @@ class Accounts:
             f"The {limit.name} limit of {format_usd(limit.limit_nusd)} has no room for this request:"
             f" {format_usd(window.spent_nusd)} spent{reserved if window.reserved_nusd else ''},"
             f" {format_usd(max(0, left))} left, about {format_usd(refused.amount_nusd)} needed."
-            f" It resets on {resets:%a %d %b at %H:%M}. To raise it, press e in budgettop or edit budget.toml."
+            f" It resets on {resets:%a %d %b at %H:%M}."
+            " To raise it, press e in budgettop or edit budget.toml."
         )
 
     def _recover(self, now: float) -> None:
@@ -232,6 +233,9 @@ class Accounts:
         self.ledger.flush()
 
 
+MAX_TEXT = 200
+"""Characters of a path or a model's name that are kept."""
+
 RESUME_ADVICE = "To resume, press space in budgettop or run `budgetd resume`."
 
 
@@ -243,7 +247,7 @@ def _closing(ticket: Ticket, cost: Cost, outcome: Outcome, now: float) -> Closin
         basis=cost.basis,
         status=ticket.status,
         cost_nusd=cost.nusd,
-        model_billed=cost.model[:200],
+        model_billed=cost.model,
         input_tokens=usage.input_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
@@ -259,6 +263,11 @@ def _closing(ticket: Ticket, cost: Cost, outcome: Outcome, now: float) -> Closin
         response_bytes=ticket.response_bytes,
         provider_request_id=ticket.provider_request_id,
     )
+
+
+def _text(text: str) -> str:
+    """A name for the record: bounded, and valid Unicode whatever bytes it was made from."""
+    return text[:MAX_TEXT].encode("utf-8", "replace").decode() if not text.isascii() else text[:MAX_TEXT]
 
 
 def _never_recorded(ticket: Ticket) -> bool:

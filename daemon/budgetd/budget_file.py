@@ -1,7 +1,7 @@
 """`budget.toml`: the limits. Read by the daemon, written by hand and by the dashboard.
 
-A program's edit is atomic, keeps the comments at the head of the file, and is refused if the file is no longer
-the one that is in force.
+A program's edit is atomic, keeps the comments at the head of the file, and is refused if the file is no
+longer the one that is in force.
 """
 
 import os

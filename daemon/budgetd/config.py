@@ -84,22 +84,24 @@ class Config(msgspec.Struct, frozen=True):
     durability: Literal["process", "power"]
 
 
+_KNOWN: tuple[tuple[str, str, Family, Billing], ...] = (
+    ("anthropic", "https://api.anthropic.com", "anthropic", "api"),
+    ("openai", "https://api.openai.com", "openai", "api"),
+    ("gemini", "https://generativelanguage.googleapis.com", "gemini", "api"),
+    ("openrouter", "https://openrouter.ai/api", "openai", "api"),
+    ("groq", "https://api.groq.com/openai", "openai", "api"),
+    ("mistral", "https://api.mistral.ai", "openai", "api"),
+    ("deepseek", "https://api.deepseek.com", "openai", "api"),
+    ("xai", "https://api.x.ai", "openai", "api"),
+    ("together", "https://api.together.xyz", "openai", "api"),
+    ("fireworks", "https://api.fireworks.ai/inference", "openai", "api"),
+    ("cohere", "https://api.cohere.com", "openai", "api"),
+    ("ollama", "http://127.0.0.1:11434", "openai", "free"),
+)
+
 WELL_KNOWN = {
-    name: Upstream(name, url, family, provider=name, billing=billing)
-    for name, url, family, billing in (
-        ("anthropic", "https://api.anthropic.com", "anthropic", "api"),
-        ("openai", "https://api.openai.com", "openai", "api"),
-        ("gemini", "https://generativelanguage.googleapis.com", "gemini", "api"),
-        ("openrouter", "https://openrouter.ai/api", "openai", "api"),
-        ("groq", "https://api.groq.com/openai", "openai", "api"),
-        ("mistral", "https://api.mistral.ai", "openai", "api"),
-        ("deepseek", "https://api.deepseek.com", "openai", "api"),
-        ("xai", "https://api.x.ai", "openai", "api"),
-        ("together", "https://api.together.xyz", "openai", "api"),
-        ("fireworks", "https://api.fireworks.ai/inference", "openai", "api"),
-        ("cohere", "https://api.cohere.com", "openai", "api"),
-        ("ollama", "http://127.0.0.1:11434", "openai", "free"),
-    )
+    name: Upstream(name, url, dialect, provider=name, billing=billing)
+    for name, url, dialect, billing in _KNOWN
 }
 """Upstreams that need no configuration. Azure and Vertex have an address per customer: see `PLACED`."""
 

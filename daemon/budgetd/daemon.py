@@ -34,7 +34,7 @@ TICK_SECONDS = 0.25
 GRACE_SECONDS = 5.0
 """How long requests in flight may go on when the daemon is told to stop."""
 
-SLOW_PARTS: tuple[Part, ...] = ("burn", "spending")
+SLOW_PARTS: frozenset[Part] = frozenset(("burn", "spending"))
 """Parts that ask the ledger; shown anew once a second at most."""
 
 
@@ -100,9 +100,9 @@ class Daemon:
 
     def _changed(self, *parts: Part) -> None:
         """Pass on what changed; what is costly to show waits for the next second."""
-        self._stale.update(part for part in parts if part in SLOW_PARTS)
+        self._stale.update(SLOW_PARTS.intersection(parts))
         if self._control is not None:
-            self._control.changed(*(part for part in parts if part not in SLOW_PARTS))
+            self._control.changed(*frozenset(parts).difference(SLOW_PARTS))
 
     def _in_force(self, budget: Budget) -> None:
         """Limits that were just read are in force."""
@@ -143,7 +143,7 @@ class Daemon:
             config = load_config(self._places.config)
             budget = self._budget_file.load()
         except ConfigError as error:
-            log.error("%s The configuration before stays in force.", error)
+            log.error("%s The configuration before stays in force.", error)  # noqa: TRY400
             self._set_config_error(str(error))
             return
         self._forwarder.config = config
@@ -191,8 +191,8 @@ def _lock(ledger_path: Path) -> IO[str]:
         pid = file.read(20).strip()
         file.close()
         raise StartError(
-            f"another budgetd{f' (process {pid})' if pid else ''} uses {ledger_path}. Use that one, or stop it"
-            " with `budgetd stop`."
+            f"another budgetd{f' (process {pid})' if pid else ''} uses {ledger_path}."
+            " Use that one, or stop it with `budgetd stop`."
         ) from None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")

@@ -1,4 +1,4 @@
-"""Reading a TOML file into typed structs, with errors that name file, line and key. Knows no particular file."""
+"""Reading a TOML file into typed structs, with errors that name file, line and key."""
 
 import difflib
 import re
@@ -14,14 +14,14 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _PATH = re.compile(r" - at (?:`key` in )?`\$?([^`]*)`")
 _WORDS = {
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`str`": "text in quotes",
-    "`bool`": "true or false",
-    "`array`": "a list",
-    "`object`": "a table",
-    "`null`": "nothing",
+    "int": "a whole number",
+    "float": "a number with a point",
+    "str": "text in quotes",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
 }
+"""What msgspec's names of types are to a person. A null cannot be written in TOML."""
 
 
 class TomlFile:
@@ -58,7 +58,8 @@ class TomlFile:
 
     def error(self, keys: list[str], problem: str) -> ConfigError:
         """An error about the value of the nested keys."""
-        line = line_of(self.text, _written(keys, self.text))
+        keys = _written(keys, self.text)
+        line = line_of(self.text, keys)
         where = f", line {line}" if line else ""
         what = f" `{'.'.join(keys)}`:" if keys else ""
         return ConfigError(f"{self.path}{where}:{what} {problem}")
@@ -92,16 +93,20 @@ def _syntax(message: str) -> str:
 def _explain(file: TomlFile, message: str, kind: type[msgspec.Struct]) -> ConfigError:
     """msgspec's complaint in the words of the file."""
     place = _PATH.search(message)
-    keys = [key for key in re.findall(r"[^.\[\]]+", place[1]) if not key.isdigit()] if place else []
+    keys = re.findall(r"\.\.\.(?=\])|[^.\[\]]+", place[1]) if place else []
+    keys = [key for key in keys if not key.isdigit()]
     what = _PATH.sub("", message)
     if unknown := re.search(r"unknown field `([^`]+)`", what):
         known = _known_keys(kind, keys)
         near = difflib.get_close_matches(unknown[1], known, 1, 0.5)
         hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}."
         return file.error([*keys, unknown[1]], f"unknown key; {hint}")
-    for word, plain in _WORDS.items():
-        what = what.replace(word, plain)
+    what = re.sub(r"`([^`]+)`", lambda kind: _plain(kind[1]), what)
     return file.error(keys, f"{what[:1].lower()}{what[1:]}.")
+
+
+def _plain(kinds: str) -> str:
+    return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
 
 
 def _written(keys: list[str], text: str) -> list[str]:
@@ -109,9 +114,10 @@ def _written(keys: list[str], text: str) -> list[str]:
     if "..." not in keys:
         return keys
     at = keys.index("...")
+    nested = keys[at + 1 :]
     for header in re.findall(r"^\s*\[+\s*([^\]]+?)\s*\]", text, re.MULTILINE):
         names = [part.strip().strip("\"'") for part in header.split(".")]
-        whole = [*names, *keys[at + 1 :]]
+        whole = [*names, *nested]
         if names[:at] == keys[:at] and len(names) == at + 1 and line_of(text, whole):
             return whole
     return keys

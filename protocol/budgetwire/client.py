@@ -124,6 +124,8 @@ class Client:
 
     async def _send(self, message: Message) -> None:
         try:
+            if self._writer.is_closing():  # event loops differ in what a write does then
+                raise ConnectionResetError
             self._writer.write(encode(message))
             await self._writer.drain()
         except OSError:

@@ -32,14 +32,14 @@ class Board:
             self._alerts[alert.id] = alert
 
     def acknowledge(self, ids: list[int] | None, by: str, now: float) -> int:
-        """Acknowledge these alerts, or all; how many were not yet. Raises LedgerError, with nothing changed."""
+        """Acknowledge these alerts, or all; how many were waiting. Raises LedgerError: nothing changed."""
         chosen = self._alerts.keys() if ids is None else [id for id in ids if id in self._alerts]
         waiting = [id for id in chosen if self._alerts[id].acknowledged_at is None]
         if not waiting:
             return 0
         marks = ", ".join("?" * len(waiting))
         self._ledger.write(
-            f"update alerts set acknowledged_at = ?, acknowledged_by = ? where id in ({marks})",  # noqa: S608
+            f"update alerts set acknowledged_at = ?, acknowledged_by = ? where id in ({marks})",
             (now, by, *waiting),
         )
         for id in waiting:

@@ -5,7 +5,7 @@ from budgetd.ledger.rows import AlertRow
 from budgetwire.money import format_usd
 
 
-def threshold_alert(crossing: Crossing, id: int, now: float) -> AlertRow:  # noqa: A002
+def threshold_alert(crossing: Crossing, id: int, now: float) -> AlertRow:
     """The alert that a limit's spending has passed a threshold, the cap itself at 100 %."""
     window, threshold = crossing.window, crossing.threshold_pct
     limit = window.limit
@@ -29,7 +29,7 @@ def threshold_alert(crossing: Crossing, id: int, now: float) -> AlertRow:  # noq
     )
 
 
-def recovered_alert(count: int, cost_nusd: int, id: int, now: float) -> AlertRow:  # noqa: A002
+def recovered_alert(count: int, cost_nusd: int, id: int, now: float) -> AlertRow:
     """The alert that requests were in flight when the daemon died."""
     what = "1 request was" if count == 1 else f"{count} requests were"
     return AlertRow(

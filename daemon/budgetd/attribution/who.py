@@ -46,9 +46,9 @@ def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: s
     key = _key(headers)
     named = get(b"x-budget-session") or get(b"x-claude-code-session-id") or get(b"session-id")
     return Who(
-        user=_name(get(b"x-budget-user")) or user[:MAX_NAME],
-        project=_name(get(b"x-budget-project")) or project[:MAX_NAME],
-        session=_name(named) or session[:MAX_NAME],
+        user=_name(get(b"x-budget-user") or user.encode("utf-8", "replace")),
+        project=_name(get(b"x-budget-project") or project.encode("utf-8", "replace")),
+        session=_name(named or session.encode("utf-8", "replace")),
         key=fingerprint(key) if key else "",
         client=_client(_name(get(b"user-agent"))),
         subscription=key.startswith(b"sk-ant-oat"),

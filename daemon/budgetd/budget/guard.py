@@ -102,7 +102,7 @@ class Guard:
         return reservation
 
     def settle(self, reservation: Reservation, cost_nusd: int) -> list[Crossing]:
-        """Replace what was reserved by what it cost; the thresholds that this passed. Once per reservation."""
+        """Replace what was reserved by what it cost; the thresholds that this passed. Counts once only."""
         if reservation not in self._open:
             return []
         self._open.discard(reservation)
@@ -133,13 +133,14 @@ class Guard:
 
 
 def crossings(window: Window) -> list[Crossing]:
-    """The thresholds this window has passed and that have not fired in it; they count as fired from now on."""
-    passed: list[Crossing] = []
-    for threshold in sorted({*window.limit.thresholds_pct, 100}):
-        if threshold in window.fired or window.spent_nusd * 100 < threshold * window.limit.limit_nusd:
-            continue
-        if window.limit.limit_nusd == 0 and window.spent_nusd == 0:
-            continue
-        window.fired.add(threshold)
-        passed.append(Crossing(window, threshold))
-    return passed
+    """The thresholds this window has passed that had not fired in it; they count as fired from now on."""
+    limit, spent = window.limit, window.spent_nusd
+    if spent == 0:
+        return []
+    passed = [
+        threshold
+        for threshold in limit.alerting_pct
+        if spent * 100 >= threshold * limit.limit_nusd and threshold not in window.fired
+    ]
+    window.fired.update(passed)
+    return [Crossing(window, threshold) for threshold in passed]

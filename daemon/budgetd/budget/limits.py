@@ -17,3 +17,8 @@ class Limit(msgspec.Struct, frozen=True):
     thresholds_pct: tuple[int, ...] = ()
     """Per cent of the cap at which an alert fires; reaching the cap itself always does."""
     on_exceed: OnExceed = "refuse"
+
+    @property
+    def alerting_pct(self) -> tuple[int, ...]:
+        """The thresholds, and the cap itself."""
+        return self.thresholds_pct if 100 in self.thresholds_pct else (*self.thresholds_pct, 100)

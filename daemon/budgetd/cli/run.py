@@ -30,7 +30,7 @@ def serve(log_file: Path | None) -> None:
     """Run in the foreground until interrupted."""
     _log_to(log_file)
     places = find_places()
-    from budgetd.daemon import Daemon  # noqa: PLC0415 - the other commands need none of it and start faster
+    from budgetd.daemon import Daemon
 
     async def run() -> None:
         daemon = Daemon(places)
@@ -100,8 +100,8 @@ def stop() -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def config_check(file: Path | None) -> None:
     """Check config.toml and budget.toml, or one FILE of either kind, without running anything."""
-    from budgetd.budget_file import BudgetFile  # noqa: PLC0415
-    from budgetd.config import load_config  # noqa: PLC0415
+    from budgetd.budget_file import BudgetFile
+    from budgetd.config import load_config
 
     places = find_places()
     for path in [file] if file else [places.config, places.budget]:
@@ -140,7 +140,7 @@ def _log_to(path: Path | None) -> None:
 def _runner() -> asyncio.Runner:
     """uvloop where there is one: about a tenth faster (FACTS 14)."""
     try:
-        import uvloop  # noqa: PLC0415
+        import uvloop
     except ImportError:
         return asyncio.Runner()
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)

@@ -60,6 +60,7 @@ class Commands:
                 accounts.resume()
                 self._audit(peer, "resume", "all")
             case QueryRequests():
+                _check(call)
                 accounts.ledger.flush()
                 return msgspec.to_builtins(queries.query_requests(accounts.ledger.db, call))
             case _:
@@ -81,3 +82,11 @@ class Commands:
             "insert into audit (at, uid, name, action, subject, before, after) values (?, ?, ?, ?, ?, ?, ?)",
             (self._accounts.clock(), peer.uid, peer.name, action, subject, *told),
         )
+
+
+def _check(query: QueryRequests) -> None:
+    """Refuse what the ledger could not be asked for."""
+    if not 1 <= query.count <= queries.MOST_ROWS:
+        raise CommandError("invalid", f"count is from 1 to {queries.MOST_ROWS:,}.", "count")
+    if query.before_id is not None and not 0 <= query.before_id < 2**63:
+        raise CommandError("invalid", "before_id is the id of a request.", "before_id")

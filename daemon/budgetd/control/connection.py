@@ -29,7 +29,7 @@ from budgetwire.versions import disagreement
 HELLO_SECONDS = 5.0
 """How long a client has to say hello."""
 FAREWELL_SECONDS = 1.0
-"""How long a client that is shown out has to read why."""
+"""How long a client has to take the last message when the connection is closed."""
 UPDATE_SECONDS = 0.05
 """The least time between two updates of one client."""
 MAX_NAME = 100
@@ -95,13 +95,20 @@ class Connection:
         finally:
             if self._pushing:
                 self._pushing.cancel()
-            self._writer.transport.abort()
+            await self._close()
 
     async def dismiss(self, error: Error) -> None:
         """Tell the client why the connection ends, and close it whether that is read or not."""
+        if not self._writer.is_closing():
+            self._writer.write(codec.encode(error))
+        await self._close()
+
+    async def _close(self) -> None:
+        """Close the connection when the client has taken the last message, or a moment later."""
+        self._writer.close()
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS):
-                await self._send(error)
+                await self._writer.wait_closed()
         self._writer.transport.abort()
 
     async def _converse(self) -> None:
@@ -189,6 +196,8 @@ class Connection:
         await self._write(codec.encode(message))
 
     async def _write(self, data: bytes) -> None:
+        if self._writer.is_closing():  # event loops differ in what a write does then
+            raise ConnectionResetError
         self._writer.write(data)
         await self._writer.drain()
 

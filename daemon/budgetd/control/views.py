@@ -16,7 +16,8 @@ class DaemonViews:
         self._accounts = accounts
         self.listen = ""
         self.config_error = ""
-        self._settled: dict[tuple[float, float], int] = {}
+        self._past: dict[tuple[float, float], int] = {}
+        self._past_minute = 0.0
 
     def daemon(self) -> Daemon:
         """See `Views`."""
@@ -105,15 +106,15 @@ class DaemonViews:
         return queries.spent_between(self._accounts.ledger.db, since, until, subscription=True)
 
     def _spent_before(self, since: float, until: float) -> int:
-        """Spending of days that are over, asked for once: nothing is added to them any more, but for what was
-        in flight at midnight.
-        """
+        """Spending of days that are over, asked for once a minute: little is added to them any more."""
+        minute = self._accounts.clock() // 60
+        if minute != self._past_minute:
+            self._past_minute = minute
+            self._past.clear()
         span = (since, until)
-        if span not in self._settled:
-            if len(self._settled) > 8:
-                self._settled.clear()
-            self._settled[span] = self._spent(since, until) if since < until else 0
-        return self._settled[span]
+        if span not in self._past:
+            self._past[span] = self._spent(since, until)
+        return self._past[span]
 
 
 def _in_flight(entry: Entry) -> InFlight:

@@ -1,4 +1,7 @@
-"""What is asked of the ledger. Reads see what is committed: `Ledger.flush` first where the last moment matters."""
+"""What is asked of the ledger.
+
+Reads see what is committed: `Ledger.flush` first where the last moment matters.
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -11,6 +14,9 @@ from budgetwire.messages import QueryRequests, QueryRequestsReply, Request, Spen
 
 HOUR = 3600
 
+MOST_ROWS = 1000
+"""Rows given at once."""
+
 
 def spent_between(db: sqlite3.Connection, since: float, until: float, *, subscription: bool) -> int:
     """Nanodollars spent by requests admitted in [since, until). Traffic on a subscription counts if asked.
@@ -22,7 +28,7 @@ def spent_between(db: sqlite3.Connection, since: float, until: float, *, subscri
     if first >= last:
         return _sum_rows(db, since, until, billed)
     whole = db.execute(
-        f"select coalesce(sum(cost_nusd), 0) from rollups where hour >= ? and hour < ?{billed}",  # noqa: S608
+        f"select coalesce(sum(cost_nusd), 0) from rollups where hour >= ? and hour < ?{billed}",
         (first, last),
     ).fetchone()[0]
     edges = _sum_rows(db, since, first * HOUR, billed) + _sum_rows(db, last * HOUR, until, billed)
@@ -30,9 +36,9 @@ def spent_between(db: sqlite3.Connection, since: float, until: float, *, subscri
 
 
 def spending_by(db: sqlite3.Connection, subject: str, since: float, until: float, count: int) -> list[Spend]:
-    """The dearest values of a column (project, model, user, session) in the hours that touch [since, until)."""
+    """The dearest projects, models, users or sessions in the hours that touch [since, until)."""
     rows = db.execute(
-        f"select {subject}, sum(cost_nusd), sum(requests) from rollups"  # noqa: S608
+        f"select {subject}, sum(cost_nusd), sum(requests) from rollups"
         f" where hour >= ? and hour < ? group by {subject} order by 2 desc, 1 limit ?",
         (int(since // HOUR), -int(-until // HOUR), count),
     )
@@ -56,8 +62,8 @@ def costs_since(db: sqlite3.Connection, since: float) -> Iterator[tuple[float, i
 
 
 def query_requests(db: sqlite3.Connection, query: QueryRequests) -> QueryRequestsReply:
-    """The rows that match, newest first."""
-    count = max(1, min(query.count, 1000))
+    """The rows that match, newest first, at most ``query.count`` (up to `MOST_ROWS`)."""
+    count = query.count
     terms: list[tuple[str, Any]] = [
         ("id < ?", query.before_id),
         ("admitted_at >= ?", query.since),
@@ -73,7 +79,7 @@ def query_requests(db: sqlite3.Connection, query: QueryRequests) -> QueryRequest
         f"coalesce({name}, '')" if name == "outcome" else name for name in Request.__struct_fields__
     )
     rows = db.execute(
-        f"select {columns} from requests{where} order by id desc limit ?",  # noqa: S608
+        f"select {columns} from requests{where} order by id desc limit ?",
         [*(value for _, value in given), count + 1],
     ).fetchall()
     found = [_request(row) for row in rows[:count]]
@@ -84,7 +90,7 @@ def alerts_to_show(db: sqlite3.Connection, since: float) -> list[AlertRow]:
     """Alerts that wait to be acknowledged or fired since, newest first, at most 200."""
     names = ", ".join(f'"{name}"' for name in AlertRow.__struct_fields__)
     rows = db.execute(
-        f"select {names} from alerts where acknowledged_at is null or fired_at >= ?"  # noqa: S608
+        f"select {names} from alerts where acknowledged_at is null or fired_at >= ?"
         " order by id desc limit 200",
         (since,),
     )
@@ -94,7 +100,8 @@ def alerts_to_show(db: sqlite3.Connection, since: float) -> list[AlertRow]:
 def fired_thresholds(db: sqlite3.Connection, limit: str, window_starts_at: float) -> set[int]:
     """Thresholds of a limit that have fired in the window that starts then."""
     rows = db.execute(
-        "select threshold_pct from alerts where rule = 'threshold' and \"limit\" = ? and window_starts_at = ?",
+        "select threshold_pct from alerts"
+        " where rule = 'threshold' and \"limit\" = ? and window_starts_at = ?",
         (limit, window_starts_at),
     )
     return {row[0] for row in rows}
@@ -103,7 +110,7 @@ def fired_thresholds(db: sqlite3.Connection, limit: str, window_starts_at: float
 def open_requests(db: sqlite3.Connection) -> list[Opening]:
     """Requests that were admitted and never settled: the daemon was killed."""
     names = ", ".join(Opening.__struct_fields__)
-    rows = db.execute(f"select {names} from requests where outcome is null")  # noqa: S608
+    rows = db.execute(f"select {names} from requests where outcome is null")
     return [
         msgspec.convert(dict(zip(Opening.__struct_fields__, row, strict=True)), Opening, strict=False)
         for row in rows
@@ -120,14 +127,11 @@ def _sum_rows(db: sqlite3.Connection, since: float, until: float, billed: str) -
     if since >= until:
         return 0
     return db.execute(
-        "select coalesce(sum(cost_nusd), 0) from requests"  # noqa: S608
+        "select coalesce(sum(cost_nusd), 0) from requests"
         f" where admitted_at >= ? and admitted_at < ? and outcome is not null{billed}",
         (since, until),
     ).fetchone()[0]
 
 
-_stream_at = Request.__struct_fields__.index("stream")
-
-
 def _request(row: tuple[Any, ...]) -> Request:
-    return Request(*row[:_stream_at], bool(row[_stream_at]), *row[_stream_at + 1 :])
+    return msgspec.convert(dict(zip(Request.__struct_fields__, row, strict=True)), Request, strict=False)

@@ -1,5 +1,7 @@
 """The rows of the ledger as structs; their field names are the column names."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -59,7 +61,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     rule: str
-    severity: str
+    severity: Literal["info", "warning", "critical"]
     limit: str
     window_starts_at: float
     threshold_pct: int

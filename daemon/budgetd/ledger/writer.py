@@ -6,6 +6,7 @@ the load (FACTS 7, 14). Checkpoints, which wait for the disk, run in a thread of
 
 import asyncio
 import contextlib
+import operator
 import sqlite3
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,7 @@ SETTLE_SECONDS = 0.01
 """How long a settlement waits for company; a kill in between leaves a reservation to be recovered."""
 
 _astuple = msgspec.structs.astuple
+_dimensions = operator.attrgetter(*schema.DIMENSIONS)
 
 
 class Ledger:
@@ -36,7 +38,7 @@ class Ledger:
         """Why the last commit failed; empty since one succeeded."""
         self._opened: list[tuple[Any, ...]] = []
         self._closed: list[tuple[Any, ...]] = []
-        self._rollups: dict[tuple[Any, ...], list[int]] = {}
+        self._rollups: dict[tuple[Any, ...], tuple[int, int]] = {}
         self._alerts: list[tuple[Any, ...]] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._flush_handle: asyncio.Handle | None = None
@@ -75,11 +77,11 @@ class Ledger:
     def settle(self, opening: Opening, closing: Closing, alerts: tuple[AlertRow, ...] = ()) -> None:
         """Record the end of a request, with the alerts its cost fired, in one transaction."""
         self._closed.append((*_astuple(closing), opening.id))
-        key = (int(opening.admitted_at // 3600), *(getattr(opening, name) for name in schema.DIMENSIONS))
-        tally = self._rollups.setdefault(key, [0, 0])
-        tally[0] += 1
-        tally[1] += closing.cost_nusd
-        self._alerts.extend(_astuple(alert) for alert in alerts)
+        key = (int(opening.admitted_at // 3600), *_dimensions(opening))
+        count, cost_nusd = self._rollups.get(key, (0, 0))
+        self._rollups[key] = (count + 1, cost_nusd + closing.cost_nusd)
+        if alerts:
+            self._alerts.extend(map(_astuple, alerts))
         self._flush_later()
 
     def record_refusal(self, opening: Opening, closing: Closing) -> None:
@@ -90,7 +92,8 @@ class Ledger:
 
     def fire(self, alerts: tuple[AlertRow, ...]) -> None:
         """Record alerts that no request caused."""
-        self._alerts.extend(_astuple(alert) for alert in alerts)
+        if alerts:
+            self._alerts.extend(map(_astuple, alerts))
         self._flush_later()
 
     def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> int:
@@ -149,7 +152,7 @@ class Ledger:
         return db
 
     def _greatest(self, table: str) -> int:
-        return self.db.execute(f"select coalesce(max(id), 0) from {table}").fetchone()[0]  # noqa: S608
+        return self.db.execute(f"select coalesce(max(id), 0) from {table}").fetchone()[0]
 
     def _flush_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         """A reservation waits: commit as soon as this turn of the loop has run everything that is ready."""
@@ -192,7 +195,7 @@ class Ledger:
         self._alerts.clear()
 
     def _drop_failed(self, waiters: list[asyncio.Future[None]], failure: LedgerError) -> None:
-        """Reservations that could not be committed never were: their requests are refused by those who wait."""
+        """Reservations that could not be committed never were; those who wait refuse their requests."""
         closed = {row[-1] for row in self._closed}
         self._opened = [row for row in self._opened if row[0] in closed]
         for waiter in waiters:

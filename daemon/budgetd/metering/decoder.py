@@ -37,7 +37,7 @@ class Decoder(Generic[T]):
         """The struct, or None if `document` is not a JSON object."""
         try:
             return self._strict.decode(document)
-        except (msgspec.MsgspecError, RecursionError):
+        except (ValueError, ArithmeticError, RecursionError):  # msgspec raises more than its own errors
             return self._lenient(document)
 
     def _lenient(self, document: bytes) -> T | None:

@@ -148,7 +148,7 @@ class _Brotli:
             piece = self._codec.process(data, output_buffer_limit=PIECE)
             if piece:
                 self._out.write(piece)
-            if self._codec.can_accept_more_data():
+            if len(piece) < PIECE and self._codec.can_accept_more_data():
                 return
             data = b""
 

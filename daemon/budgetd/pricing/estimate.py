@@ -4,6 +4,7 @@ Pure guesses and bounds from sizes alone. Nothing is learned here and no text is
 """
 
 import re
+from functools import lru_cache
 from math import ceil
 
 import msgspec
@@ -126,6 +127,10 @@ def _input_guess(ask: Ask, model: str) -> int:
 
 def _tokens(length: int, model: str) -> int:
     """The tokens that so many bytes of text are likely to be for this model."""
+    return ceil(length * _tokens_per_byte(model)) if length > 0 else 0
+
+
+@lru_cache(256)
+def _tokens_per_byte(model: str) -> float:
     name = model.lower()
-    factor = next((factor for pattern, factor in FAMILIES if pattern.search(name)), 1.0)
-    return ceil(max(0, length) * factor / BYTES_PER_TOKEN)
+    return next((factor for pattern, factor in FAMILIES if pattern.search(name)), 1.0) / BYTES_PER_TOKEN

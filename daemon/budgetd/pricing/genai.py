@@ -68,7 +68,7 @@ class GenaiPrices:
         return [price for price in prices if price and price.rates.fresh_input and price.rates.output]
 
 
-def compile_price(id: str, prices: ModelPrice, context_window: int | None) -> Price | None:  # noqa: A002
+def compile_price(id: str, prices: ModelPrice, context_window: int | None) -> Price | None:
     """The same prices as exact integers; None where one of them is negative or not a number."""
     values: dict[str, Decimal | TieredPrices] = {
         key: value for key, value in vars(prices).items() if isinstance(value, Decimal | TieredPrices)

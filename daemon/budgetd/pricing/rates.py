@@ -39,6 +39,14 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
         """The most an output token can cost."""
         return max(self.output, self.reasoning, self.audio_output)
 
+    def bound(self, input_tokens: int, output_tokens: int, searches: int, *, cache_write_1h: bool) -> int:
+        """The most an exchange of so many tokens can cost by these rates, in 1/SCALE nanodollars."""
+        return (
+            input_tokens * self.dearest_input(cache_write_1h=cache_write_1h)
+            + output_tokens * self.dearest_output()
+            + searches * self.web_search
+        )
+
 
 class Tier(msgspec.Struct, frozen=True):
     """The rates of a whole exchange whose input is longer than ``start`` tokens: a cliff, not a margin."""
@@ -82,26 +90,27 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         self, input_tokens: int, output_tokens: int, *, web_searches: int = 0, cache_write_1h: bool = False
     ) -> int:
         """The most an exchange of up to so many tokens can cost, whatever class and tier they fall into."""
-        reachable = [(0, self.rates), *((tier.start, tier.rates) for tier in self.tiers)]
-        dearest = max(
-            input_tokens * rates.dearest_input(cache_write_1h=cache_write_1h)
-            + output_tokens * rates.dearest_output()
-            + web_searches * rates.web_search
-            for start, rates in reachable
-            if start == 0 or input_tokens > start
-        )
+        dearest = self.rates.bound(input_tokens, output_tokens, web_searches, cache_write_1h=cache_write_1h)
+        for tier in self.tiers:
+            if input_tokens > tier.start:
+                bound = tier.rates.bound(
+                    input_tokens, output_tokens, web_searches, cache_write_1h=cache_write_1h
+                )
+                dearest = max(dearest, bound)
         return -(-(self.request + dearest) // SCALE)
 
     def bills_output(self) -> bool:
         """False for an embedding model: its output needs no bound."""
-        return any(rates.dearest_output() for rates in (self.rates, *(tier.rates for tier in self.tiers)))
+        if self.rates.dearest_output():
+            return True
+        return any(tier.rates.dearest_output() for tier in self.tiers)
 
     def knows_web_search(self) -> bool:
         """Whether the fee of a provider's own web search is known."""
         return self.rates.web_search > 0
 
 
-def dearest(id: str, prices: list[Price]) -> Price:  # noqa: A002 - the field's own name
+def dearest(id: str, prices: list[Price]) -> Price:
     """A price whose every rate is the dearest of ``prices``, tiers included, its window the widest."""
     every = [rates for price in prices for rates in (price.rates, *(tier.rates for tier in price.tiers))]
     tops = {name: max(getattr(rates, name) for rates in every) for name in Rates.__struct_fields__}

@@ -6,7 +6,7 @@ and when it is over (FACTS 14). One exchange at a time; nothing is ever sent twi
 
 import asyncio
 import select
-from typing import Protocol
+from typing import Protocol, cast
 
 import httptools
 
@@ -72,6 +72,7 @@ class Connection(asyncio.Protocol):
         self._complete = False
         self._surplus = False
         self._bodiless = False
+        self._keeps_alive = False
         self._body: list[bytes] = []
         self._writable: asyncio.Future[None] | None = None
 
@@ -84,7 +85,7 @@ class Connection(asyncio.Protocol):
             self._parser = httptools.HttpResponseParser(self)
         self._head = Head()
         self._head_bytes = 0
-        self._in_body = self._complete = self._surplus = self.keep = False
+        self._in_body = self._complete = self._surplus = self._keeps_alive = self.keep = False
         self._bodiless = bodiless
 
     def write(self, data: bytes) -> None:
@@ -113,8 +114,8 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def usable(self) -> bool:
-        """Whether an idle connection is still open and silent. The kernel is asked, because the event loop may
-        not have seen yet that the upstream closed.
+        """Whether an idle connection is still open and silent. The kernel is asked, because the event loop
+        may not have seen yet that the upstream closed.
         """
         transport = self.transport
         if transport is None or transport.is_closing() or self._receiver is not None:
@@ -128,8 +129,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self.transport = transport  # pyright: ignore[reportAttributeAccessIssue]
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are not of its class
 
     def data_received(self, data: bytes) -> None:
         """Parse, hand on, and end the exchange where the response does."""
@@ -232,21 +232,20 @@ class Connection(asyncio.Protocol):
         if self._head.status < 200:
             self._head = Head()
             return
+        # Only here does the parser still know: it forgets the head as it goes on to the next message.
+        self._keeps_alive = self._parser is not None and self._parser.should_keep_alive()
         self._complete = True
 
     # ends
 
     def _finish(self) -> None:
         """The response is complete."""
-        parser = self._parser
         transport = self.transport
         if self._bodiless:
             self._parser = None  # it still waits for the body that the head announced
-            keeps_alive = (
-                self._head.http_version == "1.1" and "close" not in self._head.get(b"connection").lower()
-            )
-        else:
-            keeps_alive = parser is not None and parser.should_keep_alive()
+            http11 = self._head.http_version == "1.1"
+            self._keeps_alive = http11 and "close" not in self._head.get(b"connection").lower()
+        keeps_alive = self._keeps_alive
         self.keep = keeps_alive and not self._surplus and transport is not None and not transport.is_closing()
         self._end(None, reusable=keeps_alive and not self._surplus)
 

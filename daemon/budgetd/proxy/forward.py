@@ -5,6 +5,7 @@ whatever becomes of either side.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
@@ -54,6 +55,8 @@ class Forwarder:
         self._pool = pool
         self._active: set[Relay] = set()
         self._hosts: dict[str, bytes] = {}
+        self._emptied: asyncio.Event | None = None
+        """Set when nothing is in flight any more, once `stop` waits for that."""
 
     async def handle(self, request: Incoming) -> bool:
         """Answer one request; whether its connection can carry another."""
@@ -98,13 +101,14 @@ class Forwarder:
 
     async def stop(self, grace_seconds: float) -> None:
         """Let what runs come to its end, for so long; then cut it, which settles it."""
-        deadline = time.monotonic() + grace_seconds
-        while self._active and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-        for relay in list(self._active):
-            relay.connection.abort()
-        while self._active:
-            await asyncio.sleep(0)
+        self._emptied = asyncio.Event()
+        if self._active:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), grace_seconds)
+            for relay in list(self._active):
+                relay.connection.abort()
+        if self._active:
+            await self._emptied.wait()
         self._pool.close()
 
     async def _read(self, request: Incoming) -> tuple[bytes, bool]:
@@ -137,7 +141,7 @@ class Forwarder:
         )
 
     async def _connect(self, request: Incoming, route: Route, ticket: Ticket | None) -> Connection | None:
-        """A connection to the upstream; None where there is none to be had, which the client has been told."""
+        """A connection to the upstream; None where there is none to be had, and the client has been told."""
         url = route.upstream.url
         connection = self._pool.take(url)
         if connection is not None:
@@ -170,6 +174,8 @@ class Forwarder:
 
         def ended(relay: Relay) -> None:
             self._active.discard(relay)
+            if self._emptied is not None and not self._active:
+                self._emptied.set()
             self._pool.put(upstream.url, connection)
             if ticket is not None:
                 self._till.settle(ticket, relay.outcome)

@@ -7,7 +7,6 @@ watched by a test; its minor version is pinned.
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -56,8 +55,8 @@ class Listener:
             server = await loop.create_server(self._web, host, port, backlog=1024)
         except OSError as error:
             raise StartError(
-                f"cannot listen on {host}:{port}: {error.strerror or error}. Another program may use the port;"
-                " set [proxy] listen in config.toml to another."
+                f"cannot listen on {host}:{port}: {error.strerror or error}."
+                " If another program uses the port, set [proxy] listen in config.toml to another."
             ) from None
         self._servers = [server]
         bound: int = server.sockets[0].getsockname()[1]
@@ -80,7 +79,7 @@ class Listener:
             await self._web.shutdown(1.0)
 
     async def _handle(self, request: web.BaseRequest) -> "_Done":
-        message: RawRequestMessage = request._message  # noqa: SLF001
+        message: RawRequestMessage = request._message  # pyright: ignore[reportPrivateUsage]
         protocol = request.protocol
         transport = protocol.transport
         if transport is None:
@@ -101,7 +100,7 @@ class Listener:
             chunked=message.chunked,
             body=None if payload is EMPTY_PAYLOAD else _pieces(payload),
             transport=transport,
-            drain=protocol._drain_helper,  # noqa: SLF001
+            drain=protocol._drain_helper,  # pyright: ignore[reportPrivateUsage]
         )
         keep = await self._forwarder.handle(incoming)
         return _Done(keep=keep and not message.should_close)

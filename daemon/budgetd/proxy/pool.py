@@ -4,7 +4,7 @@ import asyncio
 import base64
 import ssl
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass
 
 from budgetd.errors import BudgetdError
 from budgetd.proxy.connection import Connection
@@ -27,10 +27,10 @@ class Pool:
     """Idle connections by origin, the newest first. Any number may be in use."""
 
     def __init__(self) -> None:
-        """Reads the proxy settings of the environment. Nothing is opened."""
+        """Reads the proxy settings of the environment (on macOS, also of the system). Nothing is opened."""
         self._idle: dict[str, list[Connection]] = {}
         self._tls: ssl.SSLContext | None = None
-        self._proxies = getproxies_environment()
+        self._proxies = getproxies()
         self._sweeper: asyncio.TimerHandle | None = None
 
     def take(self, url: str) -> Connection | None:
@@ -100,7 +100,7 @@ class Pool:
     async def _connect(self, tls: bool, host: str, port: int) -> Connection:
         loop = asyncio.get_running_loop()
         proxy = self._proxies.get("https") if tls else None
-        if proxy and not proxy_bypass_environment(host, self._proxies):
+        if proxy and not proxy_bypass(host):
             return await self._tunnel(proxy, host, port)
         _, connection = await loop.create_connection(
             Connection,

@@ -1,7 +1,7 @@
 """One response on its way to the client: bytes first, then a copy to the meter.
 
-The response goes out as the bytes that came in. Only a client that speaks HTTP/1.0 gets it re-framed, since it
-could not read a chunked body; the body's bytes are the same.
+The response goes out as the bytes that came in. Only a client that speaks HTTP/1.0 gets it re-framed, since
+it could not read a chunked body; the body's bytes are the same.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class Relay:
         if ticket is not None:
             ticket.status = head.status
             ticket.phase = "draining" if self.client_left else "answering"
-            ticket.provider_request_id = next(filter(None, map(head.get, REQUEST_ID_HEADERS)), "")[:200]
+            ticket.provider_request_id = _request_id(head)
             api = ticket.candidate.route.api
             if api is not None and head.status < 300:
                 ticket.meter = meter(api, head.get(b"content-type"), head.get(b"content-encoding"))
@@ -135,6 +135,13 @@ class Relay:
         if client.get_write_buffer_size() > 262144:
             self.connection.pause()
             self.wake()
+
+
+def _request_id(head: Head) -> str:
+    for name in REQUEST_ID_HEADERS:
+        if value := head.get(name):
+            return value[:200]
+    return ""
 
 
 def _http10_head(head: Head) -> bytes:

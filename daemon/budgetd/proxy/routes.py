@@ -78,7 +78,7 @@ def find_route(
         if family is None or family not in upstreams:
             return None
         upstream = upstreams[family]
-    api = next((api for pattern, api in SHAPES if pattern.search(path)), None)
+    api: Api | None = next((api for pattern, api in SHAPES if pattern.search(path)), None)
     billable = method in {"POST", "PUT", "PATCH"} and not FREE.search(path)
     prefix = upstream.prefix
     return Route(upstream, prefix + target, path, api if billable else None, billable, user, project)

@@ -91,7 +91,7 @@ def _server_tool_uses(request: _Request) -> int | None:
 
 def _session(metadata: _Metadata | None) -> str:
     user_id = (metadata and metadata.user_id) or ""
-    as_object = _USER_IDS.decode(user_id.encode())
-    if as_object is not None:
-        return name(as_object.session_id)
+    if user_id.startswith("{"):
+        as_object = _USER_IDS.decode(user_id.encode())
+        return name(as_object and as_object.session_id)
     return name(user_id.partition("_session_")[2])

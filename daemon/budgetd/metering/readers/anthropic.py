@@ -47,7 +47,7 @@ class _Report(_Iteration):
 class _Block(msgspec.Struct):
     text: str | None = None
     thinking: str | None = None
-    input: msgspec.Raw | None = None
+    input: msgspec.Raw = msgspec.Raw()
 
 
 class _Message(msgspec.Struct):
@@ -115,7 +115,7 @@ class Reader:
         self._begin(message)
         self._complete = self._reported
         for block in message.content or ():
-            self._output_bytes += size(block.text) + size(block.thinking) + len(bytes(block.input or b""))
+            self._output_bytes += size(block.text) + size(block.thinking) + len(bytes(block.input))
 
     def reading(self) -> Reading:
         """All that is known so far."""

@@ -34,7 +34,7 @@ class _Code(msgspec.Struct):
 
 
 class _Call(msgspec.Struct):
-    args: msgspec.Raw | None = None
+    args: msgspec.Raw = msgspec.Raw()
 
 
 class _Part(msgspec.Struct, rename="camel"):
@@ -175,7 +175,7 @@ class Reader:
 
 def _size(part: _Part) -> int:
     call, code = part.function_call, part.executable_code
-    called = len(bytes(call.args)) if call is not None and call.args is not None else 0
+    called = 0 if call is None else len(bytes(call.args))
     return size(part.text) + called + size(code and code.code)
 
 

@@ -7,11 +7,13 @@ from decimal import Decimal
 
 import msgspec
 
-from budgetd.metering.decoder import MOST, Count, Decoder, name, size
+from budgetd.metering.decoder import Count, Decoder, name, size
 from budgetd.metering.tally import tally
 from budgetd.metering.usage import Reading, Usage
 
 NUSD_PER_USD = 1_000_000_000
+MOST_USD = 1_000_000_000
+"""A larger cost is not believed."""
 
 
 class _InputDetails(msgspec.Struct):
@@ -157,6 +159,6 @@ def _usage(report: _Report) -> Usage:
 def _cost_nusd(report: _Report) -> int | None:
     """The stated cost; with a key of one's own at the provider behind, it is not the whole cost."""
     cost = report.cost
-    if cost is None or report.is_byok or not 0 <= cost <= MOST:
+    if cost is None or report.is_byok or not cost.is_finite() or not 0 <= cost <= MOST_USD:
         return None
     return round(cost * NUSD_PER_USD)

@@ -1,4 +1,7 @@
-"""What an exchange cost, from what its meter read. Pure; the basis says how sure it is (DESIGN 3)."""
+"""What an exchange may cost and has cost, by the prices of its provider at its time. Pure.
+
+The basis of a cost says how sure it is (DESIGN 3).
+"""
 
 from typing import Literal
 
@@ -21,6 +24,11 @@ class Cost(msgspec.Struct, frozen=True):
     price_id: str
 
 
+MOST_NUSD = 10**17
+"""No exchange is taken to cost more than this (a hundred million dollars), so that sums fit 64 bits."""
+
+NOTHING = Reading()
+
 FREE = "free"
 """Price id of an upstream that bills nothing."""
 
@@ -34,22 +42,28 @@ class Pricer:
         self._provider = provider
         self._at = at
         self._free = free
+        self._found: dict[tuple[str, str, str], Price | None] = {}
 
     def price(self, model: str, service_tier: str = "", geo: str = "") -> Price:
         """The model's price, or the dearest of the provider where it is not known."""
-        known = self._book.price(self._provider, model, self._at, service_tier=service_tier, geo=geo)
-        return known or self._book.ceiling(self._provider, self._at)
+        return self.known(model, service_tier, geo) or self._book.ceiling(self._provider, self._at)
 
-    def knows(self, model: str) -> bool:
-        """Whether the model has a price of its own."""
-        return self._book.price(self._provider, model, self._at) is not None
+    def known(self, model: str, service_tier: str = "", geo: str = "") -> Price | None:
+        """The model's own price, if it is known."""
+        name = (model, service_tier, geo)
+        if name not in self._found:
+            self._found[name] = self._book.price(
+                self._provider, model, self._at, service_tier=service_tier, geo=geo
+            )
+        return self._found[name]
 
     def expect(self, ask: Ask) -> tuple[int, int | None]:
         """Expected and worst cost of a request; the worst is None where nothing bounds it."""
         if self._free:
             return 0, 0
         guess = estimate(ask, self.price(ask.model, ask.service_tier))
-        return guess.expected_nusd, guess.worst_nusd
+        worst_nusd = guess.worst_nusd
+        return min(guess.expected_nusd, MOST_NUSD), None if worst_nusd is None else min(worst_nusd, MOST_NUSD)
 
     def tally(self, ask: Ask, reading: Reading | None, *, failed: bool, metered: bool) -> Cost:
         """What an exchange cost, or has cost so far.
@@ -60,18 +74,22 @@ class Pricer:
             failed: the provider answered with an error, for which it bills nothing.
             metered: the API is one that is understood.
         """
-        reading = reading or Reading()
-        model = reading.model if reading.model and self.knows(reading.model) else ask.model or reading.model
+        reading = reading or NOTHING
         usage, basis = self._usage(ask, reading, failed=failed, metered=metered)
+        model = reading.model or ask.model
         if self._free:
             return Cost(0, basis, usage, model, FREE)
-        price = self.price(model, reading.service_tier or ask.service_tier, reading.geo)
+        tier = reading.service_tier or ask.service_tier
+        price = self.known(model, tier, reading.geo)
+        if price is None:
+            model = ask.model
+            price = self.price(model, tier, reading.geo)
         if reading.cost_nusd is not None:
-            return Cost(reading.cost_nusd, "billed", usage, model, "")
+            return Cost(min(reading.cost_nusd, MOST_NUSD), "billed", usage, model, "")
         nusd = price.cost_nusd(usage)
         for other, used in reading.others:
-            nusd += self.price(other, reading.service_tier, reading.geo).cost_nusd(used)
-        return Cost(nusd, basis, usage, model, price.id)
+            nusd += self.price(other, tier, reading.geo).cost_nusd(used)
+        return Cost(min(nusd, MOST_NUSD), basis, usage, model, price.id)
 
     def _usage(self, ask: Ask, reading: Reading, *, failed: bool, metered: bool) -> tuple[Usage, Basis]:
         if reading.usage is not None and reading.complete:

@@ -1,0 +1,52 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgetd.budget.burn import Burn
+from budgetd.budget.guard import Window
+from budgetd.budget.limits import Limit
+
+NOON = 1_795_435_200.0
+
+
+def day(spent: int, cap: int = 1000) -> Window:
+    return Window(Limit("daily", "day", cap), NOON - 43200, NOON + 43200, spent_nusd=spent)
+
+
+def test_nothing_is_foretold_from_a_first_request() -> None:
+    burn = Burn([(NOON - 60, 500)])
+    assert burn.forecast(day(500), NOON) is None
+    assert burn.cap_at(day(500), NOON) is None
+
+
+def test_a_day_goes_on_at_the_present_burn() -> None:
+    burn = Burn([(NOON - 60 * minute, 10) for minute in range(30)])
+    assert burn.per_hour(NOON) == 15 * 10 * 4 + 40
+    forecast = burn.forecast(day(300), NOON)
+    assert forecast == 300 + 12 * burn.per_hour(NOON)
+
+
+def test_the_cap_is_reached_when_what_is_left_has_burnt() -> None:
+    burn = Burn([(NOON - 60 * minute, 10) for minute in range(1, 30)])
+    at = burn.cap_at(day(400), NOON)
+    assert at is not None
+    assert abs((at - NOON) * burn.per_hour(NOON) / 3600 - 600) < 1
+
+
+def test_no_cap_is_announced_that_was_reached_or_will_not_be() -> None:
+    burn = Burn([(NOON - 60 * minute, 10) for minute in range(1, 30)])
+    assert burn.cap_at(day(1000), NOON) is None
+    assert burn.cap_at(day(0, cap=10**9), NOON) is None
+
+
+@given(costs=st.lists(st.tuples(st.floats(NOON - 3540, NOON), st.integers(0, 10**12)), max_size=50))
+def test_the_minutes_of_the_last_hour_add_up_to_what_was_spent_in_it(costs) -> None:
+    minutes = Burn(costs).minutes(NOON)
+    assert len(minutes) == 60
+    assert sum(minutes) == sum(nusd for _, nusd in costs)
+
+
+def test_minutes_older_than_an_hour_are_forgotten() -> None:
+    burn = Burn([(NOON - 7200, 7)])
+    burn.add(NOON, 1)
+    assert sum(burn.minutes(NOON)) == 1
+    assert sum(burn.minutes(NOON + 7200)) == 0

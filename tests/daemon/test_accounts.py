@@ -1,0 +1,252 @@
+"""The till behind the proxy, on a real ledger."""
+
+import asyncio
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from budgetd.accounts import Accounts
+from budgetd.attribution.who import Who
+from budgetd.budget.limits import Limit
+from budgetd.budget_file import Budget
+from budgetd.config import WELL_KNOWN
+from budgetd.errors import LedgerError
+from budgetd.ledger.writer import Ledger
+from budgetd.metering import Ask, meter
+from budgetd.pricing.book import load_book
+from budgetd.proxy.routes import Route
+from budgetd.proxy.till import Candidate, Ticket, Turned
+
+NOON = 1_795_435_200.0
+BOOK = load_book()
+NOBODY = Who(user="", project="", session="", key="", client="", subscription=False)
+ROUTE = Route(WELL_KNOWN["anthropic"], "/v1/messages", "/v1/messages", "anthropic.messages", billable=True)
+ASK = Ask(model="claude-haiku-4-5", output_cap=1000, body_bytes=350)
+ANSWER = (
+    b'{"id":"msg_1","type":"message","model":"claude-haiku-4-5","content":[],'
+    b'"usage":{"input_tokens":1000,"output_tokens":100}}'
+)
+COST = 1000 * 1_000 + 100 * 5_000
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Setting:
+    """Accounts that can be stopped, killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "ledger.db"
+        self.clock = Clock()
+        self.changes: list[str] = []
+        self.budget = Budget(limits=(Limit("daily", "day", 100 * COST, (50, 80)),))
+        self.start()
+
+    def start(self) -> None:
+        self.ledger = Ledger(self.path)
+        self.accounts = Accounts(
+            self.ledger,
+            BOOK,
+            ZoneInfo("UTC"),
+            clock=self.clock,
+            changed=lambda *parts: self.changes.extend(parts),
+        )
+        self.accounts.configure(self.budget)
+
+    def kill(self) -> None:
+        """Leave what is committed, as the death of the process would."""
+        self.ledger.db.close()
+
+    def admit(self, who: Who = NOBODY, ask: Ask = ASK, route: Route = ROUTE) -> Ticket | Turned:
+        return self.accounts.admit(Candidate(route=route, who=who, ask=ask, method="POST", request_bytes=350))
+
+    async def spend(self, **more: object) -> None:
+        ticket = self.admit(**more)
+        assert isinstance(ticket, Ticket)
+        await ticket.committed
+        ticket.status = 200
+        ticket.meter = meter("anthropic.messages", "application/json")
+        ticket.meter.feed(ANSWER)
+        self.accounts.settle(ticket, "ok")
+
+    @property
+    def daily(self):
+        return self.accounts.guard.windows[0]
+
+    def row(self, id: int) -> tuple:
+        self.ledger.flush()
+        return self.ledger.db.execute(
+            "select outcome, basis, cost_nusd, reserved_nusd from requests where id = ?", (id,)
+        ).fetchone()
+
+
+@pytest.fixture
+async def setting(tmp_path: Path):
+    setting = Setting(tmp_path)
+    yield setting
+    await setting.ledger.close()
+
+
+async def test_a_request_is_reserved_then_settled_at_what_it_cost(setting: Setting) -> None:
+    ticket = setting.admit()
+    assert isinstance(ticket, Ticket)
+    assert setting.daily.reserved_nusd > 0
+    await ticket.committed
+    setting.accounts.settle(ticket, "failed")
+    await setting.spend()
+    assert (setting.daily.reserved_nusd, setting.daily.spent_nusd) == (0, COST)
+    assert setting.row(1)[:3] == ("failed", "", 0)
+    assert setting.row(2)[:3] == ("ok", "reported", COST)
+
+
+async def test_the_refusal_tells_limit_amounts_reset_and_remedy(setting: Setting) -> None:
+    setting.accounts.configure(Budget(limits=(Limit("daily", "day", 2 * COST),)))
+    await setting.spend(ask=Ask(model="claude-haiku-4-5", output_cap=100, body_bytes=350))
+    turned = setting.admit()
+    assert isinstance(turned, Turned)
+    assert "The daily limit of $0.003 has no room for this request: $0.0015 spent" in turned.message
+    assert "resets on Tue 24 Nov at 00:00" in turned.message
+    assert "press e in budgettop or edit budget.toml" in turned.message
+    assert setting.row(2) == ("refused", "", 0, 0)
+
+
+async def test_spending_survives_a_restart(setting: Setting) -> None:
+    for _ in range(3):
+        await setting.spend()
+    await setting.ledger.close()
+    setting.start()
+    assert setting.daily.spent_nusd == 3 * COST
+
+
+async def test_what_was_in_flight_at_a_kill_is_counted_once_at_what_was_reserved(setting: Setting) -> None:
+    await setting.spend()
+    setting.ledger.flush()
+    ticket = setting.admit()
+    assert isinstance(ticket, Ticket)
+    await ticket.committed
+    reserved = setting.daily.reserved_nusd
+    for _ in range(2):
+        setting.kill()
+        setting.start()
+        assert setting.daily.spent_nusd == COST + reserved
+        assert setting.row(2) == ("recovered", "recovered", reserved, reserved)
+    (alert,) = setting.accounts.board.newest_first(NOON)
+    assert alert.rule == "recovered"
+    assert "1 request was in flight" in alert.message
+
+
+async def test_a_threshold_fires_once_and_not_again_after_a_restart(setting: Setting) -> None:
+    for _ in range(60):
+        await setting.spend()
+    assert [alert.threshold_pct for alert in setting.accounts.board.newest_first(NOON)] == [50]
+    await setting.ledger.close()
+    setting.start()
+    await setting.spend()
+    assert [alert.threshold_pct for alert in setting.accounts.board.newest_first(NOON)] == [50]
+
+
+async def test_a_threshold_that_a_lowered_limit_has_passed_fires_at_once(setting: Setting) -> None:
+    for _ in range(10):
+        await setting.spend()
+    setting.accounts.configure(Budget(limits=(Limit("daily", "day", 12 * COST, (80,)),)))
+    (alert,) = setting.accounts.board.newest_first(NOON)
+    assert "daily passed 80 %" in alert.message
+
+
+async def test_acknowledging_survives_a_restart(setting: Setting) -> None:
+    for _ in range(60):
+        await setting.spend()
+    assert setting.accounts.board.acknowledge(None, "test", NOON) == 1
+    assert setting.accounts.board.acknowledge(None, "test", NOON) == 0
+    await setting.ledger.close()
+    setting.start()
+    (alert,) = setting.accounts.board.newest_first(NOON)
+    assert alert.acknowledged_by == "test"
+
+
+async def test_pausing_refuses_whatever_costs_until_resumed_even_after_a_restart(setting: Setting) -> None:
+    setting.accounts.pause("test")
+    await setting.ledger.close()
+    setting.start()
+    turned = setting.admit()
+    assert isinstance(turned, Turned)
+    assert "budgetd resume" in turned.message
+    setting.accounts.resume()
+    await setting.spend()
+
+
+async def test_pausing_lets_through_what_costs_nothing(setting: Setting) -> None:
+    setting.accounts.pause("test")
+    route = msgspec.structs.replace(ROUTE, upstream=WELL_KNOWN["ollama"], api="openai.chat")
+    ticket = setting.admit(route=route)
+    assert isinstance(ticket, Ticket)
+    setting.accounts.settle(ticket, "failed")
+
+
+async def test_subscription_traffic_is_shown_but_counts_only_if_asked(setting: Setting) -> None:
+    subscriber = msgspec.structs.replace(NOBODY, subscription=True)
+    await setting.spend(who=subscriber)
+    assert setting.daily.spent_nusd == 0
+    assert setting.row(1)[2] == COST
+    setting.budget = msgspec.structs.replace(setting.budget, count_subscription=True)
+    await setting.ledger.close()
+    setting.start()
+    await setting.spend(who=subscriber)
+    assert setting.daily.spent_nusd == 2 * COST
+
+
+async def test_a_reservation_that_cannot_be_recorded_reserves_nothing(setting: Setting) -> None:
+    pages = setting.ledger.db.execute("pragma page_count").fetchone()[0]
+    setting.ledger.db.execute(f"pragma max_page_count = {pages}")
+    failed = 0
+    for _ in range(200):
+        ticket = setting.admit(ask=msgspec.structs.replace(ASK, model="m" * 200))
+        assert isinstance(ticket, Ticket)
+        try:
+            await ticket.committed
+        except LedgerError:
+            failed += 1
+            setting.accounts.settle(ticket, "failed")
+            break
+        setting.accounts.settle(ticket, "failed")
+    assert failed == 1
+    assert setting.daily.reserved_nusd == 0
+    setting.ledger.db.execute(f"pragma max_page_count = {pages + 1000}")
+    await setting.spend()
+
+
+async def test_a_request_cancelled_before_its_commit_leaves_a_row_that_cost_nothing(setting: Setting) -> None:
+    ticket = setting.admit()
+    assert isinstance(ticket, Ticket)
+
+    async def wait() -> None:
+        await ticket.committed
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    setting.accounts.settle(ticket, "failed")
+    assert setting.row(1)[:3] == ("failed", "", 0)
+    assert setting.daily.reserved_nusd == 0
+
+
+async def test_a_new_day_starts_at_nothing(setting: Setting) -> None:
+    await setting.spend()
+    setting.clock.now += 86400
+    setting.accounts.roll()
+    assert setting.daily.spent_nusd == 0
+    setting.ledger.flush()
+    assert setting.accounts.spent_between(NOON - 43200, NOON + 43200) == COST
+
+
+async def test_names_that_are_not_text_do_not_stop_the_ledger(setting: Setting) -> None:
+    await setting.spend(route=msgspec.structs.replace(ROUTE, path="/v1/\udcff/messages"))
+    assert setting.row(1)[0] == "ok"

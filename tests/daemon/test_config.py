@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from budgetd.config import load_config
+from budgetd.errors import ConfigError
+
+
+def load(tmp_path: Path, text: str):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def error(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    return str(caught.value).replace(f"{tmp_path}/", "")
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    config = load_config(tmp_path / "config.toml")
+    assert (config.host, config.port, config.drain_seconds) == ("127.0.0.1", 8766, 30)
+    assert config.upstreams["anthropic"].url == "https://api.anthropic.com"
+
+
+def test_an_upstream_takes_over_what_is_known_of_its_name(tmp_path: Path) -> None:
+    config = load(tmp_path, '[upstreams.groq]\nurl = "http://127.0.0.1:9/x/"\n')
+    groq = config.upstreams["groq"]
+    assert (groq.url, groq.dialect, groq.prefix) == ("http://127.0.0.1:9/x", "openai", "/x")
+
+
+def test_an_upstream_of_ones_own_needs_address_and_dialect(tmp_path: Path) -> None:
+    message = 'config.toml, line 1: `upstreams.mine`: needs a `url`, like url = "https://llm.example.com".'
+    assert error(tmp_path, "[upstreams.mine]\n") == message
+    assert "needs a `dialect`" in error(tmp_path, '[upstreams.mine]\nurl = "http://127.0.0.1:9"\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[proxy\n", "config.toml, line 1: not valid TOML: expected ']' at the end of a table declaration"),
+        (
+            "\n[proxy]\ndrain_second = 3\n",
+            "config.toml, line 3: `proxy.drain_second`: unknown key; did you mean `drain_seconds`?",
+        ),
+        (
+            '[upstreams.openai]\nurls = "x"\n',
+            "config.toml, line 2: `upstreams.openai.urls`: unknown key; did you mean `url`?",
+        ),
+        ('[proxy]\ndrain_seconds = "3"\n', "line 2: `proxy.drain_seconds`: expected a whole number, got"),
+        ("[proxy]\ndrain_seconds = -1\n", "line 2: `proxy.drain_seconds`: expected a whole number >= 0."),
+        ('[proxy]\nlisten = "0.0.0.0:80"\n', "line 2: `proxy.listen`: '0.0.0.0' is not an address of this"),
+        ('[proxy]\nlisten = "8766"\n', "line 2: `proxy.listen`: '8766' is not host:port"),
+        ('timezone = "Europe/Berlim"\n', "line 1: `timezone`: no time zone is called 'Europe/Berlim'"),
+        ('timezone = "../etc"\n', "line 1: `timezone`: no time zone is called '../etc'"),
+        ('[upstreams.openai]\nurl = "ftp://x"\n', "line 2: `upstreams.openai.url`: 'ftp://x' is not an http"),
+        ('[upstreams.openai]\nurl = "https://a:b@x"\n', "holds a password"),
+        ('[upstreams.v1]\nurl = "https://x"\ndialect = "openai"\n', "not the start of an API path"),
+        (
+            '[upstreams.openai]\ndialect = "opneai"\n',
+            "line 2: `upstreams.openai.dialect`: invalid enum value",
+        ),
+    ],
+)
+def test_an_error_names_file_line_and_key_and_says_what_to_write(tmp_path, text, message) -> None:
+    assert message in error(tmp_path, text)
+
+
+def test_a_file_that_is_not_text_is_an_error_in_words(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(tmp_path / "config.toml")

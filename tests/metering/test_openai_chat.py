@@ -1,0 +1,131 @@
+"""OpenAI Chat Completions: what a response reports."""
+
+import json
+from typing import Any
+
+import pytest
+
+from budgetd.metering import Reading, Usage
+from metering.exchanges import chat_stream, read, sse
+
+USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 40,
+    "total_tokens": 140,
+    "prompt_tokens_details": {"cached_tokens": 60, "audio_tokens": 10, "cache_write_tokens": 5},
+    "completion_tokens_details": {"reasoning_tokens": 20, "audio_tokens": 8},
+}
+
+
+def whole(**completion: Any) -> Reading:
+    return read("openai.chat", json.dumps(completion).encode(), "application/json")
+
+
+def test_the_last_chunk_bears_the_usage() -> None:
+    assert read("openai.chat", chat_stream(usage=USAGE)) == Reading(
+        usage=Usage(
+            input_tokens=100,
+            cache_read_tokens=60,
+            cache_write_tokens=5,
+            input_audio_tokens=10,
+            output_tokens=40,
+            reasoning_tokens=20,
+            output_audio_tokens=8,
+        ),
+        complete=True,
+        model="gpt-5.4-2026-03-05",
+        service_tier="default",
+        response_id="chatcmpl-1",
+        output_bytes=len("Hello ☃".encode()),
+    )
+
+
+def test_a_stream_that_was_not_asked_for_its_usage_has_none_but_its_text_is_counted() -> None:
+    reading = read("openai.chat", chat_stream(usage=None))
+    assert reading.usage is None
+    assert reading.complete
+    assert reading.output_bytes == len("Hello ☃".encode())
+
+
+def test_a_stream_that_breaks_off_is_incomplete() -> None:
+    body = chat_stream(usage=USAGE)
+    reading = read("openai.chat", body[: body.index(b"data: ", 10) + 60])
+    assert (reading.usage, reading.complete, reading.output_bytes) == (None, False, 3)
+
+
+def test_the_usage_chunk_is_the_end_even_if_done_is_lost() -> None:
+    body = chat_stream(usage=USAGE)
+    assert read("openai.chat", body[: body.index(b"data: [DONE]")]).complete
+
+
+def test_an_error_in_a_stream_leaves_it_incomplete() -> None:
+    body = sse({"choices": [{"delta": {"content": "x"}}]}, {"error": {"message": "server error"}}, "[DONE]")
+    reading = read("openai.chat", body)
+    assert not reading.complete
+    assert reading.output_bytes == 1
+
+
+def test_every_kind_of_generated_text_counts() -> None:
+    deltas: list[dict[str, Any]] = [
+        {"content": "a"},
+        {"reasoning_content": "bb"},
+        {"reasoning": "ccc"},
+        {"refusal": "dddd"},
+        {"content": None, "tool_calls": [{"function": {"name": "f", "arguments": "eeeee"}}]},
+        {"tool_calls": [{"function": {"name": "f", "arguments": None}}]},
+    ]
+    body = sse(*({"choices": [{"index": 0, "delta": delta}]} for delta in deltas))
+    assert read("openai.chat", body).output_bytes == 15
+
+
+def test_reasoning_that_only_the_total_counts_is_output() -> None:
+    usage = whole(choices=[], usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 915}).usage
+    assert usage == Usage(input_tokens=10, output_tokens=905)
+
+
+def test_a_total_smaller_than_its_parts_gives_way() -> None:
+    given = {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 30}, "completion_tokens": 1}
+    assert whole(usage=given).usage == Usage(input_tokens=30, cache_read_tokens=30, output_tokens=1)
+
+
+def test_parts_that_overlap_keep_the_dearer_one() -> None:
+    given = {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 9}}
+    assert whole(usage=given).usage == Usage(input_tokens=10, cache_read_tokens=1, cache_write_tokens=9)
+
+
+@pytest.mark.parametrize(
+    ("stated", "cost_nusd"),
+    [
+        ({"cost": 0.0076509169000000005}, 7_650_917),
+        ({"cost": 0}, 0),
+        ({"cost": 0, "is_byok": True}, None),
+        ({"cost": -1}, None),
+        ({"cost": "NaN"}, None),
+        ({"cost": 1e300}, None),
+        ({"cost": None}, None),
+        ({"cost": {}}, None),
+    ],
+)
+def test_a_stated_cost_is_kept_if_it_is_one(stated: dict[str, Any], cost_nusd: int | None) -> None:
+    reading = whole(usage={"prompt_tokens": 1, "completion_tokens": 1, **stated}, choices=[])
+    assert reading.cost_nusd == cost_nusd
+    assert reading.usage == Usage(input_tokens=1, output_tokens=1)
+
+
+def test_one_strange_field_does_not_lose_the_others() -> None:
+    given = {
+        "prompt_tokens": "12",
+        "completion_tokens": 3.0,
+        "prompt_tokens_details": [],
+        "total_tokens": None,
+    }
+    reading = whole(id=5, model="m", choices=[{"message": {"content": "hi"}}], usage=given)
+    assert reading.usage == Usage(input_tokens=12, output_tokens=3)
+    assert (reading.model, reading.output_bytes, reading.complete) == ("m", 2, True)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"error":{"message":"no"}}', b'[{"error":{"message":"no"}}]', b"<html>502</html>"]
+)
+def test_an_error_body_has_no_usage(body: bytes) -> None:
+    assert read("openai.chat", body, "application/json") == Reading()

@@ -1,0 +1,325 @@
+"""Peeking at requests."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgetd.metering import Api, Ask, peek
+from metering.exchanges import CODINGS, raw_deflate
+
+APIS: list[Api] = ["anthropic.messages", "openai.chat", "openai.responses", "gemini.generate"]
+GEMINI = "/v1beta/models/gemini-3-pro:generateContent"
+
+
+def claude(**body: Any) -> Ask:
+    return peek("anthropic.messages", "/v1/messages?beta=true", json.dumps(body).encode())
+
+
+def chat(**body: Any) -> Ask:
+    return peek("openai.chat", "/v1/chat/completions", json.dumps(body).encode())
+
+
+def responses(**body: Any) -> Ask:
+    return peek("openai.responses", "/v1/responses", json.dumps(body).encode())
+
+
+def gemini(target: str = GEMINI, **body: Any) -> Ask:
+    return peek("gemini.generate", target, json.dumps(body).encode())
+
+
+def message(*content: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": list(content)}]
+
+
+class TestAnthropic:
+    def test_a_plain_request(self) -> None:
+        ask = claude(model="claude-opus-4-8", max_tokens=64000, stream=True, messages=message("hello"))
+        assert ask == Ask(model="claude-opus-4-8", stream=True, output_cap=64000, body_bytes=ask.body_bytes)
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}},
+            {"type": "document", "source": {"url": "https://example.com/a.pdf", "type": "url"}},
+            {"type": "document", "source": {"type": "file", "file_id": "file_1"}},
+            {
+                "type": "tool_result",
+                "content": [{"type": "image", "source": {"type": "url", "url": "https://x"}}],
+            },
+        ],
+    )
+    def test_what_is_elsewhere_opens_the_input(self, part: dict[str, Any]) -> None:
+        assert claude(messages=message(part)).open_input
+        compact = json.dumps({"messages": message(part)}, separators=(",", ":")).encode()
+        assert peek("anthropic.messages", "/v1/messages", compact).open_input
+
+    def test_a_container_a_thread_and_an_mcp_server_open_it_too(self) -> None:
+        assert claude(container="container_1").open_input
+        assert claude(thread={"type": "continue", "previous_message_id": "msg_1"}).open_input
+        assert claude(mcp_servers=[{"type": "url", "url": "https://example.com"}]).open_input
+
+    def test_a_tool_that_takes_a_url_and_a_talk_about_one_do_not(self) -> None:
+        tool = {"name": "fetch", "input_schema": {"properties": {"url": {"type": "string"}, "file_id": {}}}}
+        used = {"type": "tool_use", "input": {"url": "https://example.com"}}
+        text = {"type": "text", "text": 'say {"type": "url", "file_id": "x"}'}
+        assert not claude(tools=[tool], messages=message(used, text)).open_input
+
+    @pytest.mark.parametrize(
+        ("tools", "uses"),
+        [
+            ([{"name": "mine", "input_schema": {}}, {"type": "custom"}, {"type": "bash_20250124"}], 0),
+            (
+                [
+                    {"type": "text_editor_20250728"},
+                    {"type": "computer_20251124"},
+                    {"type": "memory_20250818"},
+                ],
+                0,
+            ),
+            (
+                [
+                    {"type": "web_search_20250305", "max_uses": 5},
+                    {"type": "web_fetch_20250910", "max_uses": 2},
+                ],
+                7,
+            ),
+            ([{"type": "web_search_20250305"}], None),
+            ([{"type": "code_execution_20250825"}], None),
+            ([{"type": "advisor_20260301", "model": "claude-opus-4-8", "max_uses": 1}], 1),
+            ([{"type": "something_new_20270101"}], None),
+        ],
+    )
+    def test_server_tools_are_told_from_the_clients(self, tools: list[Any], uses: int | None) -> None:
+        assert claude(tools=tools).server_tool_uses == uses
+
+    def test_a_compaction_counts_as_one_use(self) -> None:
+        clear, compact = {"type": "clear_tool_uses_20250919"}, {"type": "compact_20260112"}
+        assert claude(context_management={"edits": [clear]}).server_tool_uses == 0
+        assert claude(context_management={"edits": [clear, compact]}).server_tool_uses == 1
+
+    def test_hour_long_cache_writes_are_seen_anywhere(self) -> None:
+        def cached(ttl: str) -> dict[str, Any]:
+            return {"type": "text", "text": "x", "cache_control": {"type": "ephemeral", "ttl": ttl}}
+
+        assert claude(messages=message(cached("5m")), system=[cached("1h")]).cache_write_1h
+        assert not claude(messages=message(cached("5m"), {"text": '"ttl": "1h"'})).cache_write_1h
+
+    @pytest.mark.parametrize(
+        ("user_id", "session"),
+        [
+            ('{"device_id":"d","account_uuid":"a","session_id":"5d0f"}', "5d0f"),
+            ("user_ab12_account_cd34_session_0f9e-11", "0f9e-11"),
+            ("somebody", ""),
+            (7, ""),
+            ('{"session_id":5}', ""),
+        ],
+    )
+    def test_the_session_stands_in_the_user_id(self, user_id: object, session: str) -> None:
+        assert claude(metadata={"user_id": user_id}).session == session
+
+    def test_the_fast_mode_is_a_tier(self) -> None:
+        assert claude(speed="fast", service_tier="auto").service_tier == "fast"
+        assert claude(service_tier="standard_only").service_tier == "standard_only"
+
+
+class TestOpenAIChat:
+    def test_the_cap_counts_for_every_choice(self) -> None:
+        ask = chat(model="gpt-5.4", n=3, max_completion_tokens=100, max_tokens=50, prompt_cache_key="k")
+        assert (ask.output_cap, ask.choices, ask.session, ask.stream) == (300, 3, "k", False)
+        assert chat(model="gpt-5.4", n=3).output_cap is None
+
+    @pytest.mark.parametrize("cap", [-5, "many", None, [], 1.5e400])
+    def test_a_cap_is_never_negative(self, cap: object) -> None:
+        ask = chat(model="m", max_tokens=cap, n=-2)
+        assert ask.model == "m"
+        assert ask.choices == 1
+        assert ask.output_cap is None or ask.output_cap >= 0
+
+    def test_urls_and_files_open_the_input_but_inline_data_does_not(self) -> None:
+        def image(url: str) -> dict[str, Any]:
+            return {"type": "image_url", "image_url": {"url": url}}
+
+        assert chat(messages=message(image("https://example.com/a.png"))).open_input
+        assert not chat(messages=message(image("data:image/png;base64,AAAA"))).open_input
+        assert chat(messages=message(image("data:x"), image("http://x"))).open_input
+        assert chat(messages=message({"type": "file", "file": {"file_id": "file-1"}})).open_input
+        assert chat(messages=[{"role": "assistant", "audio": {"id": "audio_1"}}]).open_input
+        assert not chat(audio={"voice": {"id": "v"}}, tools=[{"type": "function"}]).open_input
+
+    def test_searching_models_use_a_tool(self) -> None:
+        assert chat(web_search_options={}).server_tool_uses is None
+        assert chat(tools=[{"type": "function"}, {"type": "custom"}]).server_tool_uses == 0
+        assert chat(tools=[{"type": "browser_search"}]).server_tool_uses is None
+
+
+class TestOpenAIResponses:
+    def test_a_plain_request(self) -> None:
+        ask = responses(
+            model="gpt-5.4",
+            input="hi",
+            stream=True,
+            max_output_tokens=9,
+            service_tier="flex",
+            prompt_cache_key="s",
+        )
+        assert ask == Ask(
+            model="gpt-5.4",
+            stream=True,
+            output_cap=9,
+            service_tier="flex",
+            session="s",
+            body_bytes=ask.body_bytes,
+        )
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"previous_response_id": "resp_1"},
+            {"conversation": "conv_1"},
+            {"conversation": {"id": "conv_1"}},
+            {"prompt": {"id": "pmpt_1"}},
+            {"input": message({"type": "input_image", "image_url": "https://example.com/a.png"})},
+            {"input": message({"type": "input_file", "file_url": "https://example.com/a.pdf"})},
+            {"input": message({"type": "input_file", "file_id": "file-1"})},
+            {"input": [{"type": "item_reference", "id": "msg_1"}]},
+        ],
+    )
+    def test_what_is_elsewhere_opens_the_input(self, body: dict[str, Any]) -> None:
+        assert responses(**body).open_input
+
+    def test_inline_data_and_nulls_do_not(self) -> None:
+        image = {"type": "input_image", "image_url": "data:image/png;base64,AA", "file_id": None}
+        assert not responses(previous_response_id=None, conversation=None, input=message(image)).open_input
+
+    @pytest.mark.parametrize(
+        "tool",
+        ["web_search", "file_search", "code_interpreter", "mcp", "image_generation", "computer_use_preview"],
+    )
+    def test_built_in_tools_run_as_often_as_they_are_let(self, tool: str) -> None:
+        assert responses(tools=[{"type": "function"}, {"type": tool}]).server_tool_uses is None
+        assert responses(tools=[{"type": tool}], max_tool_calls=4).server_tool_uses == 4
+
+    def test_the_clients_own_tools_do_not_count(self) -> None:
+        tools = [{"type": "function"}, {"type": "custom"}, {"type": "local_shell"}]
+        assert responses(tools=tools, max_tool_calls=4).server_tool_uses == 0
+
+    def test_a_compaction_counts_as_one_use(self) -> None:
+        assert responses(context_management=[{"type": "compaction"}]).server_tool_uses == 1
+
+
+class TestGemini:
+    @pytest.mark.parametrize(
+        ("target", "model", "stream"),
+        [
+            ("/v1beta/models/gemini-3-pro:generateContent", "gemini-3-pro", False),
+            ("/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse&key=a/b", "gemini-3-pro", True),
+            ("/v1beta/tunedModels/my-own%3AstreamGenerateContent", "my-own", True),
+            (
+                "/v1/projects/p/locations/us-central1/publishers/google/models/gemini-3-flash:generateContent",
+                "gemini-3-flash",
+                False,
+            ),
+            ("", "", False),
+        ],
+    )
+    def test_model_and_streaming_stand_in_the_path(self, target: str, model: str, stream: bool) -> None:
+        for body in (b'{"contents":[]}', b"not json"):
+            ask = peek("gemini.generate", target, body)
+            assert (ask.model, ask.stream) == (model, stream)
+
+    def test_keys_are_read_in_either_spelling(self) -> None:
+        camel = gemini(generationConfig={"maxOutputTokens": 100, "candidateCount": 2}, serviceTier="flex")
+        snake = gemini(
+            generation_config={"max_output_tokens": 100, "candidate_count": 2}, service_tier="flex"
+        )
+        assert (camel.output_cap, camel.choices, camel.service_tier) == (200, 2, "flex")
+        assert (snake.output_cap, snake.choices, snake.service_tier) == (200, 2, "flex")
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"cachedContent": "cachedContents/1"},
+            {"contents": [{"parts": [{"fileData": {"fileUri": "https://example.com/v"}}]}]},
+            {"contents": [{"parts": [{"file_data": {"file_uri": "gs://bucket/v"}}]}]},
+        ],
+    )
+    def test_what_is_elsewhere_opens_the_input(self, body: dict[str, Any]) -> None:
+        assert gemini(**body).open_input
+
+    def test_tools_that_run_at_google_are_told_from_the_clients(self) -> None:
+        assert gemini(tools=[{"functionDeclarations": [{"name": "f"}]}]).server_tool_uses == 0
+        assert gemini(tools=[{"functionDeclarations": []}, {"googleSearch": {}}]).server_tool_uses is None
+        assert gemini(tools=[{"url_context": {}}]).server_tool_uses is None
+
+
+@pytest.mark.parametrize("api", APIS)
+class TestBodies:
+    def test_a_compressed_body_is_read(self, api: Api) -> None:
+        body = json.dumps({"model": "m", "messages": [], "contents": [], "input": "x" * 10_000}).encode()
+        plain = peek(api, GEMINI, body)
+        assert plain.understood
+        assert plain.body_bytes == len(body)
+        for coding, compress in CODINGS.items():
+            assert peek(api, GEMINI, compress(body), coding) == plain
+        assert peek(api, GEMINI, raw_deflate(body), "deflate") == plain
+        assert peek(api, GEMINI, CODINGS["br"](CODINGS["gzip"](body)), "gzip, br") == plain
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b'{"model":"m"', b"\xff\xfe", b"{}garbage"])
+    def test_what_is_no_json_object_is_not_understood(self, api: Api, body: bytes) -> None:
+        ask = peek(api, GEMINI, body)
+        assert (ask.understood, ask.body_bytes) == (False, len(body))
+
+    def test_a_cut_bombed_or_foreign_body_is_not_understood(self, api: Api) -> None:
+        packed = CODINGS["gzip"](b'{"model":"m"}')
+        assert not peek(api, GEMINI, packed[:-12], "gzip").understood
+        assert not peek(api, GEMINI, packed, "compress").understood
+        bomb = CODINGS["br"](b'{"model":"' + bytes(100_000_000))
+        ask = peek(api, GEMINI, bomb, "br")
+        assert (ask.understood, ask.body_bytes) == (False, len(bomb))
+
+
+KEYS = st.sampled_from(
+    [
+        "model",
+        "stream",
+        "max_tokens",
+        "n",
+        "tools",
+        "metadata",
+        "user_id",
+        "type",
+        "messages",
+        "generationConfig",
+        "maxOutputTokens",
+        "ttl",
+        "edits",
+        "candidateCount",
+        "service_tier",
+        "max_tool_calls",
+        "context_management",
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+)
+
+
+@given(st.sampled_from(APIS), st.text(max_size=40), st.dictionaries(KEYS, VALUES))
+def test_any_object_is_understood_and_no_number_is_negative(
+    api: Api, target: str, body: dict[str, object]
+) -> None:
+    ask = peek(api, target, json.dumps(body).encode())
+    assert ask.understood
+    assert ask.output_cap is None or ask.output_cap >= 0
+    assert ask.choices >= 1
+    assert ask.server_tool_uses is None or ask.server_tool_uses >= 0
+
+
+@given(st.sampled_from(APIS), st.text(max_size=40), st.binary(max_size=300), st.text(max_size=9))
+def test_any_bytes_are_survived(api: Api, target: str, body: bytes, coding: str) -> None:
+    for declared in ("", coding, "gzip", "deflate", "br", "zstd"):
+        assert peek(api, target, body, declared).body_bytes >= 0

@@ -1,0 +1,191 @@
+"""What a request is expected to cost and can cost, and what a broken response is taken to have used."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgetd.metering.usage import Ask, Reading, Usage
+from budgetd.pricing.estimate import (
+    EXPECTED_OUTPUT,
+    INPUT_MARGIN,
+    UNREAD_INPUT,
+    UNREAD_OUTPUT,
+    estimate,
+    streamed_usage,
+)
+from budgetd.pricing.rates import SCALE, Price, Rates, Tier
+from pricing.usages import possible_usages
+
+PER_TOKEN = SCALE * 1_000
+"""One dollar per million tokens."""
+
+PRICE = Price(
+    id="made up",
+    rates=Rates(
+        fresh_input=3 * PER_TOKEN,
+        cache_read=PER_TOKEN // 2,
+        cache_write=4 * PER_TOKEN,
+        cache_write_1h=6 * PER_TOKEN,
+        output=15 * PER_TOKEN,
+        reasoning=15 * PER_TOKEN,
+        web_search=10_000_000 * SCALE,
+    ),
+    context_window=200_000,
+)
+BARE = msgspec.structs.replace(
+    PRICE, rates=Rates(fresh_input=PER_TOKEN, output=PER_TOKEN), context_window=None
+)
+EMBEDDING = Price(id="embedding", rates=Rates(fresh_input=PER_TOKEN))
+
+rates = st.builds(Rates, **dict.fromkeys(Rates.__struct_fields__, st.integers(0, 100 * PER_TOKEN)))
+prices = st.builds(
+    Price,
+    id=st.just("p"),
+    rates=rates,
+    tiers=st.lists(st.builds(Tier, st.integers(0, 500_000), rates), max_size=2).map(
+        lambda tiers: tuple(sorted(tiers, key=lambda tier: tier.start))
+    ),
+    request=st.sampled_from([0, SCALE]),
+    context_window=st.none() | st.integers(1, 2_000_000),
+)
+asks = st.builds(
+    Ask,
+    model=st.sampled_from(["", "gpt-5", "claude-opus-4-8", "gemini-2.5-pro"]),
+    output_cap=st.none() | st.integers(0, 128_000),
+    choices=st.integers(1, 8),
+    open_input=st.booleans(),
+    server_tool_uses=st.none() | st.integers(0, 10),
+    cache_write_1h=st.booleans(),
+    body_bytes=st.integers(0, 60 * 2**20),
+    understood=st.booleans(),
+)
+
+
+@given(ask=asks, price=prices)
+def test_the_expected_cost_lies_between_nothing_and_the_worst(ask: Ask, price: Price) -> None:
+    sized = estimate(ask, price)
+    assert sized.expected_nusd >= 0
+    assert sized.worst_nusd is None or sized.expected_nusd <= sized.worst_nusd
+
+
+@given(ask=asks, price=prices, usage=possible_usages())
+def test_what_stays_within_a_closed_request_never_costs_more_than_its_worst(
+    ask: Ask, price: Price, usage: Usage
+) -> None:
+    closed = msgspec.structs.replace(ask, open_input=False, server_tool_uses=0, understood=True)
+    fits = msgspec.structs.replace(
+        closed,
+        body_bytes=usage.input_tokens,
+        output_cap=usage.output_tokens,
+        cache_write_1h=closed.cache_write_1h or usage.cache_write_1h_tokens > 0,
+    )
+    worst = estimate(fits, price).worst_nusd
+    assert worst is not None
+    assert price.cost_nusd(msgspec.structs.replace(usage, web_searches=0)) <= worst
+
+
+def test_a_closed_request_is_bounded_by_its_bytes_at_the_dearest_rate() -> None:
+    ask = Ask(model="m", body_bytes=10_000, output_cap=500)
+    tokens = 10_000 + INPUT_MARGIN
+    assert estimate(ask, PRICE).worst_nusd == tokens * 4_000 + 500 * 15_000
+    hour = msgspec.structs.replace(ask, cache_write_1h=True)
+    assert estimate(hour, PRICE).worst_nusd == tokens * 6_000 + 500 * 15_000
+
+
+def test_the_worst_case_bears_the_long_context_tier_only_where_it_can_be_reached() -> None:
+    long = Tier(20_000, Rates(fresh_input=100 * PER_TOKEN, output=100 * PER_TOKEN))
+    tiered = msgspec.structs.replace(PRICE, tiers=(long,))
+    below, above = (Ask(body_bytes=size, output_cap=1) for size in (10_000, 20_000))
+    assert estimate(below, tiered).worst_nusd == estimate(below, PRICE).worst_nusd
+    assert estimate(above, tiered).worst_nusd == (20_000 + INPUT_MARGIN) * 100_000 + 100_000
+
+
+def test_input_outside_the_body_is_bounded_by_the_window_if_that_is_known() -> None:
+    ask = Ask(body_bytes=100, output_cap=10, open_input=True)
+    assert estimate(ask, PRICE).worst_nusd == 200_000 * 4_000 + 10 * 15_000
+    assert estimate(ask, BARE).worst_nusd is None
+
+
+def test_each_use_of_a_provider_tool_reads_the_window_once_more_and_bears_its_fee() -> None:
+    ask = Ask(body_bytes=100, output_cap=10, server_tool_uses=2)
+    assert estimate(ask, PRICE).worst_nusd == 3 * 200_000 * 4_000 + 10 * 15_000 + 2 * 10_000_000
+    assert estimate(ask, PRICE).expected.web_searches == 1
+    endless = msgspec.structs.replace(ask, server_tool_uses=None)
+    assert estimate(endless, PRICE).worst_nusd is None
+
+
+def test_a_tool_whose_fee_is_unknown_has_no_bound() -> None:
+    ask = Ask(body_bytes=100, output_cap=10, server_tool_uses=1)
+    assert estimate(ask, msgspec.structs.replace(BARE, context_window=1000)).worst_nusd is None
+
+
+def test_a_request_without_an_output_cap_has_no_bound_unless_output_is_not_billed() -> None:
+    ask = Ask(body_bytes=1_000)
+    assert estimate(ask, PRICE).worst_nusd is None
+    assert estimate(ask, EMBEDDING).worst_nusd == (1_000 + INPUT_MARGIN) * 1_000
+
+
+def test_the_expected_answer_is_short_for_each_choice_and_within_the_cap() -> None:
+    assert estimate(Ask(), PRICE).expected.output_tokens == EXPECTED_OUTPUT
+    assert estimate(Ask(choices=3), PRICE).expected.output_tokens == 3 * EXPECTED_OUTPUT
+    assert estimate(Ask(choices=3, output_cap=100), PRICE).expected.output_tokens == 100
+
+
+def test_newer_claudes_make_more_tokens_of_the_same_bytes() -> None:
+    names = [
+        "gpt-5.4",
+        "claude-sonnet-4-5-20250929",
+        "claude-opus-4-20250514",
+        "claude-opus-4-8",
+        "claude-sonnet-5",
+    ]
+    names += [
+        "anthropic/claude-opus-4.8",
+        "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "claude-3-5-haiku-latest",
+    ]
+    tokens = [estimate(Ask(model=name, body_bytes=35_000), BARE).expected.input_tokens for name in names]
+    assert tokens == [10_000, 11_500, 11_500, 14_400, 14_400, 14_400, 11_500, 11_500]
+
+
+def test_a_body_that_could_not_be_read_is_guessed_high_up_to_a_point_and_never_bounded() -> None:
+    ask = Ask(body_bytes=60_000, understood=False)
+    sized = estimate(ask, PRICE)
+    assert sized.expected == Usage(input_tokens=30_000, output_tokens=UNREAD_OUTPUT)
+    assert sized.worst_nusd is None
+    huge = msgspec.structs.replace(ask, body_bytes=60 * 2**20)
+    assert estimate(huge, PRICE).expected.input_tokens == UNREAD_INPUT
+
+
+def test_no_more_input_is_expected_than_the_window_takes() -> None:
+    assert estimate(Ask(body_bytes=60 * 2**20), PRICE).expected.input_tokens == 200_000
+
+
+readings = st.builds(
+    Reading,
+    usage=st.none() | possible_usages(),
+    complete=st.booleans(),
+    model=st.sampled_from(["", "claude-sonnet-5"]),
+    output_bytes=st.integers(0, 10_000_000),
+)
+
+
+@given(ask=asks, reading=readings)
+def test_a_broken_response_never_used_less_than_was_reported(ask: Ask, reading: Reading) -> None:
+    usage = streamed_usage(ask, reading)
+    reported = reading.usage or Usage()
+    assert all(getattr(usage, name) >= getattr(reported, name) for name in Usage.__struct_fields__)
+    if reading.complete and reading.usage:
+        assert usage == reported
+
+
+def test_a_broken_response_without_a_report_is_guessed_from_its_bytes() -> None:
+    ask = Ask(model="gpt-5", body_bytes=7_000, output_cap=400)
+    assert streamed_usage(ask, Reading(output_bytes=700)) == Usage(input_tokens=2_000, output_tokens=200)
+    assert streamed_usage(ask, Reading(output_bytes=7_000)).output_tokens == 400
+
+
+def test_reported_input_stands_while_output_is_guessed() -> None:
+    said = Usage(input_tokens=41_000, cache_read_tokens=40_000, output_tokens=1)
+    usage = streamed_usage(Ask(model="gpt-5", body_bytes=9), Reading(usage=said, output_bytes=350))
+    assert usage == msgspec.structs.replace(said, output_tokens=100)

@@ -1,0 +1,89 @@
+import pytest
+
+from budgetd.metering import Ask, Reading, Usage
+from budgetd.pricing.book import load_book
+from budgetd.pricing.pricer import MOST_NUSD, Pricer
+
+AT = 1_795_435_200.0
+BOOK = load_book()
+USED = Usage(input_tokens=1000, output_tokens=100)
+ASK = Ask(model="claude-haiku-4-5", body_bytes=3500, output_cap=500)
+HAIKU = 1000 * 1_000 + 100 * 5_000
+"""What USED costs on claude-haiku-4-5: $1 and $5 a million tokens, in nanodollars."""
+
+
+def pricer(*, free: bool = False) -> Pricer:
+    return Pricer(BOOK, "anthropic", AT, free=free)
+
+
+def tally(reading: Reading | None, ask: Ask = ASK, *, failed: bool = False, metered: bool = True):
+    return pricer().tally(ask, reading, failed=failed, metered=metered)
+
+
+def test_a_final_report_is_what_it_costs() -> None:
+    cost = tally(Reading(usage=USED, complete=True, model="claude-haiku-4-5"))
+    assert (cost.nusd, cost.basis, cost.model) == (HAIKU, "reported", "claude-haiku-4-5")
+    assert "claude-haiku-4-5" in cost.price_id
+
+
+def test_the_model_that_answered_is_the_one_that_bills() -> None:
+    cost = tally(Reading(usage=USED, complete=True, model="claude-opus-4-5"))
+    assert (cost.model, cost.nusd) == ("claude-opus-4-5", 5 * HAIKU)
+
+
+def test_an_answering_model_without_a_price_bills_as_the_one_that_was_asked_for() -> None:
+    cost = tally(Reading(usage=USED, complete=True, model="haiku-nightly-build"))
+    assert (cost.model, cost.nusd) == ("claude-haiku-4-5", HAIKU)
+
+
+def test_a_model_nobody_knows_bills_at_the_providers_dearest() -> None:
+    ask = Ask(model="claude-next-99", body_bytes=100)
+    cost = tally(Reading(usage=USED, complete=True), ask)
+    assert "ceiling" in cost.price_id
+    assert cost.nusd == BOOK.ceiling("anthropic", AT).cost_nusd(USED)
+
+
+def test_what_the_provider_says_it_charges_wins() -> None:
+    cost = tally(Reading(usage=USED, complete=True, cost_nusd=77))
+    assert (cost.nusd, cost.basis) == (77, "billed")
+
+
+def test_usage_of_another_model_in_the_same_response_bills_on_top() -> None:
+    cost = tally(Reading(usage=USED, complete=True, others=(("claude-opus-4-5", USED),)))
+    assert cost.nusd == 6 * HAIKU
+
+
+def test_an_error_costs_nothing() -> None:
+    cost = tally(None, failed=True)
+    assert (cost.nusd, cost.basis) == (0, "reported")
+
+
+@pytest.mark.parametrize("seen", [Reading(), Reading(output_bytes=700), Reading(usage=USED)])
+def test_a_response_that_broke_off_is_estimated_and_never_free(seen: Reading) -> None:
+    cost = tally(seen)
+    assert cost.basis == "estimated"
+    assert cost.nusd > 0
+
+
+def test_a_stream_that_never_told_its_usage_is_estimated_from_what_streamed() -> None:
+    little, much = (tally(Reading(complete=True, output_bytes=size)) for size in (100, 1000))
+    assert little.basis == much.basis == "estimated"
+    assert little.nusd < much.nusd
+
+
+def test_what_is_not_understood_is_recorded_as_unmetered_at_what_was_expected() -> None:
+    cost = tally(None, metered=False)
+    assert (cost.basis, cost.nusd) == ("unmetered", pricer().expect(ASK)[0])
+    assert tally(None, Ask(understood=False, body_bytes=100)).basis == "unmetered"
+
+
+def test_an_upstream_that_bills_nothing_costs_nothing_whatever_its_model() -> None:
+    free = pricer(free=True)
+    assert free.expect(ASK) == (0, 0)
+    cost = free.tally(ASK, Reading(usage=USED, complete=True), failed=False, metered=True)
+    assert (cost.nusd, cost.usage) == (0, USED)
+
+
+def test_an_absurd_report_stays_within_what_the_ledger_can_add_up() -> None:
+    absurd = Usage(input_tokens=10**12, output_tokens=10**12)
+    assert tally(Reading(usage=absurd, complete=True)).nusd <= MOST_NUSD
