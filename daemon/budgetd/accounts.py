@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from budgetd.alerts.board import Board
-from budgetd.alerts.rules import recovered_alert, threshold_alert
+from budgetd.alerts.rules import config_alert, recovered_alert, threshold_alert
 from budgetd.budget.burn import MINUTES, Burn
 from budgetd.budget.guard import Crossing, Guard, Refused, Reservation, crossings
 from budgetd.budget_file import Budget
@@ -78,7 +78,8 @@ class Accounts:
         now = clock()
         self.board = Board(ledger, now)
         self._recover(now)
-        self.burn = Burn(list(queries.costs_since(ledger.db, now - MINUTES * 60)))
+        recent = list(queries.costs_since(ledger.db, now - MINUTES * 60))
+        self.burn = Burn(recent, queries.first_admitted_at(ledger.db))
         paused = queries.get_meta(ledger.db, "paused")
         self.paused_at, self.paused_by = _read_paused(paused)
 
@@ -158,6 +159,10 @@ class Accounts:
             self.ledger.fire(alerts)
         self.changed("limits")
 
+    def warn_of_config(self, error: str) -> None:
+        """Fire the alert that a changed file is not in force."""
+        self._fire(config_alert(error, self.ledger.next_alert_id(), self.clock()))
+
     def pause(self, by: str) -> None:
         """Refuse whatever can cost, until resumed; outlives the daemon. Raises LedgerError."""
         if self.paused_at is None:
@@ -227,10 +232,14 @@ class Accounts:
             )
             self.ledger.settle(opening, closing)
         cost_nusd = sum(opening.reserved_nusd for opening in left)
-        alert = recovered_alert(len(left), cost_nusd, self.ledger.next_alert_id(), now)
+        self._fire(recovered_alert(len(left), cost_nusd, self.ledger.next_alert_id(), now))
+        self.ledger.flush()
+
+    def _fire(self, alert: AlertRow) -> None:
+        """An alert that no settlement caused."""
         self.board.post((alert,))
         self.ledger.fire((alert,))
-        self.ledger.flush()
+        self.changed("alerts")
 
 
 MAX_TEXT = 200

@@ -1,7 +1,6 @@
 """Where everything is wired together, started and stopped. The only place that knows everyone."""
 
 import asyncio
-import fcntl
 import logging
 import os
 import time
@@ -17,7 +16,8 @@ from budgetd.control.commands import Commands
 from budgetd.control.needs import Part
 from budgetd.control.server import ControlServer
 from budgetd.control.views import DaemonViews
-from budgetd.errors import ConfigError, StartError
+from budgetd.errors import ConfigError
+from budgetd.ledger.lock import lock
 from budgetd.ledger.writer import Ledger
 from budgetd.pricing.book import load_book
 from budgetd.proxy.forward import Forwarder
@@ -34,6 +34,9 @@ TICK_SECONDS = 0.25
 GRACE_SECONDS = 5.0
 """How long requests in flight may go on when the daemon is told to stop."""
 
+PUSH_SECONDS = 0.02
+"""How long a change waits for company before it is shown."""
+
 SLOW_PARTS: frozenset[Part] = frozenset(("burn", "spending"))
 """Parts that ask the ledger; shown anew once a second at most."""
 
@@ -47,22 +50,27 @@ class Daemon:
         self._started_at = time.time()
         self._budget_file = BudgetFile(places.budget)
         self._lock: IO[str] | None = None
+        self._ledger: Ledger | None = None
+        self._listener: Listener | None = None
         self._control: ControlServer | None = None
+        self._warming: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
         self._stale: set[Part] = set()
+        self._pushing: asyncio.TimerHandle | None = None
         self._watched: tuple[object, object] = (None, None)
 
     async def start(self) -> None:
         """Come up whole or not at all. Raises ConfigError, LedgerError or StartError with what stands in the
         way.
         """
+        self._watched = self._stamps()
         config = load_config(self._places.config)
         budget = self._budget_file.load()
-        self._watched = self._stamps()
         ledger_path = config.ledger_path or self._places.ledger
-        self._lock = _lock(ledger_path)
+        self._lock = lock(ledger_path)
         self._ledger = Ledger(ledger_path, config.durability)
-        self._book = load_book()
-        self._accounts = Accounts(self._ledger, self._book, ZoneInfo(config.timezone), changed=self._changed)
+        book = load_book()
+        self._accounts = Accounts(self._ledger, book, ZoneInfo(config.timezone), changed=self._changed)
         self._accounts.configure(budget)
         self._forwarder = Forwarder(config, self._accounts, Pool())
         self._listener = Listener(self._forwarder)
@@ -70,56 +78,71 @@ class Daemon:
         self._views = DaemonViews(self._accounts)
         self._views.listen = self._listener.address
         commands = Commands(self._accounts, self._budget_file, self._in_force)
-        self._control = ControlServer(self._places.socket, self._welcome(), self._views, commands.handle)
+        welcome = self._welcome(self._listener.address)
+        self._control = ControlServer(self._places.socket, welcome, self._views, commands.handle)
         await self._control.start()
         self._ledger.start_checkpoints()
-        self._warming = asyncio.create_task(asyncio.to_thread(self._book.warm), name="load prices")
+        self._warming = asyncio.create_task(asyncio.to_thread(book.warm), name="load prices")
         self._ticking = asyncio.create_task(self._tick_for_ever(), name="tick")
         log.info("budgetd %s listens on http://%s", version("budgettop"), self._listener.address)
 
     async def stop(self) -> None:
-        """Stop taking requests, let those in flight end, settle and close everything that was started."""
-        if self._control is not None:
+        """Stop taking requests, let those in flight end, settle and close everything that was started, also
+        where `start` came to nothing half way.
+        """
+        if self._ticking is not None:
             self._ticking.cancel()
+        if self._listener is not None:
             await self._listener.stop(GRACE_SECONDS)
+        if self._control is not None:
             await self._control.stop()
+        if self._warming is not None:
             await asyncio.wait([self._warming])
+        if self._ledger is not None:
             await self._ledger.close()
-            log.info("budgetd stopped")
         if self._lock is not None:
             self._lock.close()
+        if self._ticking is not None:
+            log.info("budgetd stopped")
 
-    def _welcome(self) -> Welcome:
+    def _welcome(self, listen: str) -> Welcome:
         return Welcome(
             version=VERSION,
             daemon=version("budgettop"),
             pid=os.getpid(),
             started_at=self._started_at,
-            listen=self._listener.address,
+            listen=listen,
         )
 
     def _changed(self, *parts: Part) -> None:
-        """Pass on what changed; what is costly to show waits for the next second."""
-        self._stale.update(SLOW_PARTS.intersection(parts))
+        """Note what changed; many changes are passed on together. Called several times a request."""
+        self._stale.update(parts)
+        if self._pushing is None:
+            self._pushing = asyncio.get_running_loop().call_later(PUSH_SECONDS, self._push)
+
+    def _push(self) -> None:
+        """Tell those who watch; what is costly to show waits for the next second."""
+        self._pushing = None
         if self._control is not None:
-            self._control.changed(*frozenset(parts).difference(SLOW_PARTS))
+            self._control.changed(*self._stale.difference(SLOW_PARTS))
+            self._stale &= SLOW_PARTS
 
     def _in_force(self, budget: Budget) -> None:
         """Limits that were just read are in force."""
         self._accounts.configure(budget)
-        self._watched = self._stamps()
         self._set_config_error("")
 
     async def _tick_for_ever(self) -> None:
         turn = 0
         failure = ""
+        ledger = self._accounts.ledger
         while True:
             await asyncio.sleep(TICK_SECONDS)
             turn += 1
             if self._accounts.in_flight:
                 self._changed("in_flight")
-            if self._ledger.failure != failure:
-                failure = self._ledger.failure
+            if ledger.failure != failure:
+                failure = ledger.failure
                 log.error("%s", failure or "the ledger can be written again")
                 self._changed("daemon")
             if turn % 4 == 0:
@@ -145,6 +168,7 @@ class Daemon:
         except ConfigError as error:
             log.error("%s The configuration before stays in force.", error)  # noqa: TRY400
             self._set_config_error(str(error))
+            self._accounts.warn_of_config(str(error))
             return
         self._forwarder.config = config
         self._in_force(budget)
@@ -174,27 +198,3 @@ def _stamp(path: Path) -> object:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _lock(ledger_path: Path) -> IO[str]:
-    """Make sure that no other daemon writes this ledger. Raises StartError."""
-    path = ledger_path.with_suffix(".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise StartError(f"{path.parent}: cannot be written: {error.strerror}.") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        pid = file.read(20).strip()
-        file.close()
-        raise StartError(
-            f"another budgetd{f' (process {pid})' if pid else ''} uses {ledger_path}."
-            " Use that one, or stop it with `budgetd stop`."
-        ) from None
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file

@@ -50,3 +50,19 @@ def test_minutes_older_than_an_hour_are_forgotten() -> None:
     burn.add(NOON, 1)
     assert sum(burn.minutes(NOON)) == 1
     assert sum(burn.minutes(NOON + 7200)) == 0
+
+
+def month(spent: int) -> Window:
+    return Window(Limit("monthly", "month", 10**6), NOON - 20 * 86400, NOON + 10 * 86400, spent_nusd=spent)
+
+
+def test_a_month_goes_on_at_its_own_mean_since_there_is_a_record() -> None:
+    recent = [(NOON - 1800, 10)]
+    assert Burn(recent, NOON - 40 * 86400).forecast(month(2000), NOON) == 3000
+    assert Burn(recent, NOON - 10 * 86400).forecast(month(2000), NOON) == 4000
+
+
+def test_a_month_is_not_foretold_from_a_first_day() -> None:
+    burn = Burn([(NOON - 1800, 10)], NOON - 3600)
+    assert burn.forecast(month(2000), NOON) is None
+    assert burn.month_forecast(2000, (NOON - 20 * 86400, NOON + 10 * 86400), NOON) is None

@@ -29,6 +29,20 @@ def threshold_alert(crossing: Crossing, id: int, now: float) -> AlertRow:
     )
 
 
+def config_alert(error: str, id: int, now: float) -> AlertRow:
+    """The alert that a changed configuration was not put in force."""
+    return AlertRow(
+        id=id,
+        rule="config",
+        severity="warning",
+        limit="",
+        window_starts_at=now,
+        threshold_pct=0,
+        message=f"configuration rejected, the one before stays in force: {error}",
+        fired_at=now,
+    )
+
+
 def recovered_alert(count: int, cost_nusd: int, id: int, now: float) -> AlertRow:
     """The alert that requests were in flight when the daemon died."""
     what = "1 request was" if count == 1 else f"{count} requests were"

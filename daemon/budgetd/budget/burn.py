@@ -17,9 +17,12 @@ LEAST_SECONDS = 300.0
 class Burn:
     """Spending in each of the last 60 minutes."""
 
-    def __init__(self, costs: list[tuple[float, int]]) -> None:
-        """Begin with what is known of the last hour: (when, nanodollars)."""
+    def __init__(self, costs: list[tuple[float, int]], first_at: float | None = None) -> None:
+        """Begin with what is known of the last hour: (when, nanodollars). ``first_at`` is when the first
+        request of all was admitted.
+        """
         self._minutes: deque[tuple[int, int]] = deque()
+        self._first_at = first_at
         self.since: float | None = None
         """When the first spending that is known of happened."""
         for at, nusd in sorted(costs):
@@ -29,6 +32,8 @@ class Burn:
         """Count spending."""
         if self.since is None:
             self.since = at
+        if self._first_at is None:
+            self._first_at = at
         minute = int(at // 60)
         if self._minutes and self._minutes[-1][0] >= minute:
             last, sum_nusd = self._minutes[-1]
@@ -74,9 +79,9 @@ class Burn:
         return at if at < window.ends_at else None
 
     def month_forecast(self, spent_nusd: int, month: tuple[float, float], now: float) -> int | None:
-        """Where a month's spending leads at its own mean; None in its first day."""
-        elapsed = now - month[0]
-        return int(spent_nusd / elapsed * (month[1] - month[0])) if elapsed >= 86400 else None
+        """Where a month's spending leads at its own mean; None in the first day of it, or of all."""
+        mean = self._mean(spent_nusd, month[0], now)
+        return None if mean is None else spent_nusd + int(mean * max(0.0, month[1] - now))
 
     def _rate(self, window: Window, now: float) -> float | None:
         """Nanodollars a second that a window goes on at."""
@@ -84,5 +89,11 @@ class Burn:
             return None
         if window.limit.window == "day":
             return self.per_hour(now) / 3600
-        elapsed = now - window.starts_at
-        return window.spent_nusd / elapsed if elapsed >= 86400 else None
+        return self._mean(window.spent_nusd, window.starts_at, now)
+
+    def _mean(self, spent_nusd: int, since: float, now: float) -> float | None:
+        """Nanodollars a second since then, or since there is a record; None for less than a day."""
+        if self._first_at is None:
+            return None
+        elapsed = now - max(since, self._first_at)
+        return spent_nusd / elapsed if elapsed >= 86400 else None

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import click
 
-from budgetd.errors import BudgetdError, StartError
+from budgetd.budget_file import BudgetFile
+from budgetd.config import load_config
+from budgetd.errors import BudgetdError, ConfigError, StartError
+from budgetd.ledger.lock import is_locked
 from budgetwire.client import Client
 from budgetwire.errors import Unreachable
 from budgetwire.messages import Welcome
@@ -84,25 +87,21 @@ def stop() -> None:
     welcome = asyncio.run(_answering(find_places().socket))
     if welcome is None:
         raise Unreachable("budgetd is not running.")
-    os.kill(welcome.pid, signal.SIGTERM)
+    ledger_path = _ledger_path()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(welcome.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(welcome.pid, 0)
-            time.sleep(0.05)
-            continue
-        click.echo("budgetd stopped.")
-        return
-    raise BudgetdError(f"process {welcome.pid} is still there after {STOP_SECONDS:.0f} s.")
+    while is_locked(ledger_path):  # not the process: a dead one whose parent sleeps still has its number
+        if time.monotonic() > deadline:
+            raise BudgetdError(f"process {welcome.pid} is still there after {STOP_SECONDS:.0f} s.")
+        time.sleep(0.02)
+    click.echo("budgetd stopped.")
 
 
 @click.command("config-check")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def config_check(file: Path | None) -> None:
     """Check config.toml and budget.toml, or one FILE of either kind, without running anything."""
-    from budgetd.budget_file import BudgetFile
-    from budgetd.config import load_config
-
     places = find_places()
     for path in [file] if file else [places.config, places.budget]:
         if file and not path.exists():
@@ -124,6 +123,15 @@ async def _answering(socket: Path) -> Welcome | None:
     return client.welcome
 
 
+def _ledger_path() -> Path:
+    """Where the running daemon's ledger is; a configuration that was spoilt since does not matter."""
+    places = find_places()
+    try:
+        return load_config(places.config).ledger_path or places.ledger
+    except ConfigError:
+        return places.ledger
+
+
 def _log_to(path: Path | None) -> None:
     handler: logging.Handler = logging.StreamHandler()
     if path is not None:
@@ -133,6 +141,7 @@ def _log_to(path: Path | None) -> None:
         except OSError as error:
             raise StartError(f"{path}: the log cannot be written: {error.strerror}.") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.raiseExceptions = False  # a full disk would otherwise print a traceback for every line
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 

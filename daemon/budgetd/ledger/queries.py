@@ -53,6 +53,11 @@ def requests_between(db: sqlite3.Connection, since: float, until: float) -> int:
     ).fetchone()[0]
 
 
+def first_admitted_at(db: sqlite3.Connection) -> float | None:
+    """When the first request on record was admitted."""
+    return db.execute("select min(admitted_at) from requests").fetchone()[0]
+
+
 def costs_since(db: sqlite3.Connection, since: float) -> Iterator[tuple[float, int]]:
     """(time settled, nanodollars) of each request admitted since."""
     return db.execute(

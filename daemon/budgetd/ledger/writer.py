@@ -225,4 +225,6 @@ def _checkpoint(db: sqlite3.Connection) -> None:
 
 def _plain(error: Exception) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if text == "disk I/O error":
+        text += " (is the disk full?)"
     return text[:1].lower() + text[1:]

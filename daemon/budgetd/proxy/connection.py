@@ -63,6 +63,8 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self.keep = False
         """After an exchange: the connection can carry another."""
+        self.sending = False
+        """The end of the request's body is still to be written; set by who writes it."""
         self._receiver: Receiver | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._poll: select.poll | None = None
@@ -139,10 +141,15 @@ class Connection(asyncio.Protocol):
             return
         body = self._body = []
         try:
-            parser.feed_data(data)
-        except httptools.HttpParserError as error:
+            if self._bodiless:
+                data = self._feed_head(parser, data)
+            else:
+                parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._complete:
-                self._end(f"its response is not valid HTTP ({error})", reusable=False)
+                upgrade = isinstance(error, httptools.HttpParserUpgrade)
+                reason = "it changes the protocol unasked" if upgrade else str(error)
+                self._end(f"its response is not valid HTTP ({reason})", reusable=False)
                 self.abort()
                 return
             self._surplus = True
@@ -236,7 +243,16 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = self._parser is not None and self._parser.should_keep_alive()
         self._complete = True
 
-    # ends
+    # inside
+
+    def _feed_head(self, parser: httptools.HttpResponseParser, data: bytes) -> bytes:
+        """Parse a response that ends with its head; the bytes up to there. What follows is not passed on."""
+        end = 0
+        while end < len(data) and not self._complete:
+            start, end = end, data.find(b"\n", end) + 1 or len(data)
+            parser.feed_data(data[start:end])
+        self._surplus = end < len(data)
+        return data[:end]
 
     def _finish(self) -> None:
         """The response is complete."""
@@ -245,9 +261,10 @@ class Connection(asyncio.Protocol):
             self._parser = None  # it still waits for the body that the head announced
             http11 = self._head.http_version == "1.1"
             self._keeps_alive = http11 and "close" not in self._head.get(b"connection").lower()
-        keeps_alive = self._keeps_alive
-        self.keep = keeps_alive and not self._surplus and transport is not None and not transport.is_closing()
-        self._end(None, reusable=keeps_alive and not self._surplus)
+        reusable = self._keeps_alive and not self._surplus
+        closing = transport is None or transport.is_closing()
+        self.keep = reusable and not self.sending and not closing
+        self._end(None, reusable=reusable)
 
     def _end(self, problem: str | None, *, reusable: bool) -> None:
         receiver, self._receiver = self._receiver, None

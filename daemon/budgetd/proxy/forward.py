@@ -6,6 +6,8 @@ whatever becomes of either side.
 
 import asyncio
 import contextlib
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
@@ -19,7 +21,7 @@ from budgetd.metering import Ask, peek
 from budgetd.proxy.connection import Connection
 from budgetd.proxy.headers import RawHeaders, upstream_head
 from budgetd.proxy.pool import ConnectError, Pool
-from budgetd.proxy.refusal import failure, refusal
+from budgetd.proxy.refusal import failure, fit, refusal
 from budgetd.proxy.relay import Relay
 from budgetd.proxy.routes import Route, find_route
 from budgetd.proxy.till import Candidate, Ticket, Till, Turned
@@ -43,6 +45,10 @@ class Incoming(msgspec.Struct, eq=False):
     transport: asyncio.Transport
     drain: Callable[[], Awaitable[None]]
     """Waits until the client has taken most of what was written."""
+
+    def answer(self, response: bytes) -> None:
+        """Answer in our own name."""
+        self.transport.write(fit(response, self.method))
 
 
 class Forwarder:
@@ -78,7 +84,7 @@ class Forwarder:
             except LedgerError as error:
                 self._till.settle(ticket, "failed")
                 message = f"budgetd did not send this request, because it could not be recorded: {error}"
-                request.transport.write(failure(503, route.upstream.dialect, message, retry=True))
+                request.answer(failure(503, route.upstream.dialect, message, retry=True))
                 return whole
             except asyncio.CancelledError:
                 self._till.settle(ticket, "failed")
@@ -115,7 +121,7 @@ class Forwarder:
         """The body, or as much of it as may be held; whether that is all."""
         if request.body is None:
             return b"", True
-        if b"100-continue" in request.seen.get(b"expect", b"").lower():
+        if b"100-continue" in request.seen.get(b"expect", b"").lower() and not request.http10:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         pieces: list[bytes] = []
         size = 0
@@ -153,7 +159,7 @@ class Forwarder:
                 self._till.settle(ticket, "failed")
             message = f"budgetd could not reach {route.upstream.name}: {error}. The request was not sent."
             status = 504 if error.timed_out else 502
-            request.transport.write(failure(status, route.upstream.dialect, message, retry=True))
+            request.answer(failure(status, route.upstream.dialect, message, retry=True))
             return None
         except asyncio.CancelledError:
             if ticket is not None:
@@ -183,6 +189,7 @@ class Forwarder:
         relay = Relay(request.transport, connection, ticket, reframe=request.http10, ended=ended)
         self._active.add(relay)
         connection.begin(relay, bodiless=request.method == "HEAD")
+        connection.sending = not whole
         head = upstream_head(
             request.method, route.target, self._host(upstream), request.headers, request.seen
         )
@@ -202,7 +209,7 @@ class Forwarder:
                 if not relay.done:
                     await request.drain()
                     relay.connection.resume()
-        except (asyncio.CancelledError, ConnectionError):
+        except BaseException:
             if not relay.done:
                 relay.leave()
                 wait = self.config.drain_seconds if whole else 0
@@ -217,14 +224,19 @@ class Forwarder:
                 return
             relay.connection.write(_chunk(piece) if request.chunked else piece)
             await relay.connection.drain()
+        if relay.done:
+            return
         if request.chunked:
             relay.connection.write(b"0\r\n\r\n")
+        relay.connection.sending = False
 
     def _conclude(self, request: Incoming, route: Route, relay: Relay) -> bool:
         """Where the upstream broke off: an error of ours if nothing was relayed yet, else the same break."""
         if relay.problem is None:
             return relay.reusable
         if relay.started:
+            if relay.looks_whole:
+                _close_with_reset(request.transport)
             request.transport.close()
             return False
         name = route.upstream.name
@@ -237,7 +249,7 @@ class Forwarder:
             message = f"{name} did not answer properly: {relay.problem}."
             status = 502
         message += " The request was sent once; whether it was processed is not known."
-        request.transport.write(failure(status, route.upstream.dialect, message, retry=True))
+        request.answer(failure(status, route.upstream.dialect, message, retry=True))
         return True
 
     def _turn_away(self, request: Incoming, route: Route, turned: Turned, whole: bool) -> None:
@@ -246,7 +258,7 @@ class Forwarder:
             answer = failure(503, dialect, turned.message, retry=True, close=not whole)
         else:
             answer = refusal(route.api, dialect, turned.message, close=not whole)
-        request.transport.write(answer)
+        request.answer(answer)
 
     def _say_no_route(self, request: Incoming) -> bool:
         path = request.target.partition("?")[0][:200]
@@ -255,7 +267,7 @@ class Forwarder:
             f"budgetd knows no provider for {path}. Use a provider's own paths (/v1/messages, "
             f"/v1/chat/completions, /v1beta/…) or /NAME/… with one of: {names}."
         )
-        request.transport.write(failure(404, None, message, retry=False, close=request.body is not None))
+        request.answer(failure(404, None, message, retry=False, close=request.body is not None))
         return request.body is None
 
     def _say_no_websocket(self, request: Incoming, route: Route) -> bool:
@@ -263,7 +275,7 @@ class Forwarder:
             "budgetd cannot meter WebSocket sessions, so it does not let them through. Use HTTP: for Codex,"
             " supports_websockets = false in its model provider."
         )
-        request.transport.write(failure(501, route.upstream.dialect, message, retry=False, close=True))
+        request.answer(failure(501, route.upstream.dialect, message, retry=False, close=True))
         return False
 
     def _host(self, upstream: Upstream) -> bytes:
@@ -271,6 +283,12 @@ class Forwarder:
         if host is None:
             host = self._hosts[upstream.url] = urlsplit(upstream.url).netloc.encode()
         return host
+
+
+def _close_with_reset(transport: asyncio.Transport) -> None:
+    """Let the connection's end, once it is closed, be an error to the other side."""
+    sock: socket.socket = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _chunk(data: bytes) -> bytes:

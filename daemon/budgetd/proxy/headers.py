@@ -40,8 +40,8 @@ def upstream_head(method: str, target: str, host: bytes, raw: RawHeaders, seen: 
         seen: the same, from `index`.
     """
     dropped = HOP_BY_HOP
-    named = seen.get(b"connection")
-    if named is not None and named.lower() not in {b"keep-alive", b"close"}:
+    if b"connection" in seen:
+        named = b",".join(value for name, value in raw if name.lower() == b"connection")
         options = {option.strip() for option in named.lower().split(b",")}
         dropped = HOP_BY_HOP | (options - {b"transfer-encoding", b"content-length", b"host"})
     parts = [method.encode(), b" ", target.encode("utf-8", "surrogateescape"), b" HTTP/1.1\r\n"]

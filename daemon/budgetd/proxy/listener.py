@@ -1,11 +1,12 @@
-"""HTTP in: aiohttp's parser on the loopback, and who may speak to us at all.
+"""HTTP in: aiohttp's server protocol on the loopback, and who may speak to us at all.
 
-aiohttp faces the untrusted bytes; its request and response objects are left out, for they cost more than the
-rest of the proxy and change what they touch (FACTS 14). The names used here that aiohttp calls private are
-watched by a test; its minor version is pinned.
+aiohttp reads, checks and queues the requests, for it faces the untrusted bytes. Its request and response
+objects, and its task a request, are left out: they cost more than the rest of the proxy and change what they
+touch (FACTS 14). A test watches the names used here that aiohttp calls private; its minor version is pinned.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,16 +14,22 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler
 
 from budgetd.errors import StartError
 from budgetd.proxy.forward import Forwarder, Incoming
 from budgetd.proxy.headers import index
-from budgetd.proxy.refusal import failure
+from budgetd.proxy.refusal import failure, fit
+
+# pyright: reportPrivateUsage=false
 
 log = logging.getLogger(__name__)
 
 MAX_LINE = 65536
 """Bytes of a request line or a header."""
+
+LINGER_SECONDS = 10.0
+"""How long a client may go on sending a body that is not wanted."""
 
 HEALTH = b'{"status":"ok"}'
 
@@ -33,8 +40,8 @@ class Listener:
     def __init__(self, forwarder: Forwarder) -> None:
         """Nothing is opened until `start`."""
         self._forwarder = forwarder
-        self._servers: list[asyncio.Server] = []
-        self._web: web.Server | None = None
+        self._server: asyncio.Server | None = None
+        self._clients: web.Server | None = None
         self._hosts: frozenset[bytes] = frozenset()
         self.address = ""
         """``host:port`` as it is listened on."""
@@ -42,24 +49,15 @@ class Listener:
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes any that is free. Raises StartError if the port is taken."""
         loop = asyncio.get_running_loop()
-        self._web = web.Server(
-            self._handle,  # pyright: ignore[reportArgumentType]
-            handler_cancellation=True,
-            auto_decompress=False,
-            access_log=None,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-            max_headers=512,
-        )
+        self._clients = web.Server(_unused, handler_cancellation=True)
         try:
-            server = await loop.create_server(self._web, host, port, backlog=1024)
+            self._server = await loop.create_server(self._client, host, port, backlog=1024)
         except OSError as error:
             raise StartError(
                 f"cannot listen on {host}:{port}: {error.strerror or error}."
                 " If another program uses the port, set [proxy] listen in config.toml to another."
             ) from None
-        self._servers = [server]
-        bound: int = server.sockets[0].getsockname()[1]
+        bound: int = self._server.sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.address = f"{shown}:{bound}"
         self._hosts = frozenset(
@@ -70,27 +68,25 @@ class Listener:
 
     async def stop(self, grace_seconds: float) -> None:
         """Take no more requests, let those in flight end (for so long), close."""
-        for server in self._servers:
-            server.close()
-        if self._web is not None:
-            self._web.pre_shutdown()
+        if self._server is None or self._clients is None:
+            return
+        self._server.close()
+        self._clients.pre_shutdown()
         await self._forwarder.stop(grace_seconds)
-        if self._web is not None:
-            await self._web.shutdown(1.0)
+        await self._clients.shutdown(1.0)
 
-    async def _handle(self, request: web.BaseRequest) -> "_Done":
-        message: RawRequestMessage = request._message  # pyright: ignore[reportPrivateUsage]
-        protocol = request.protocol
-        transport = protocol.transport
+    async def serve(self, client: "_Client", message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Answer one request; whether the connection can carry another."""
+        transport = client.transport
         if transport is None:
-            return _Done(keep=False)
-        payload: StreamReader = request.content
+            return False
         seen = index(message.raw_headers)
         if problem := self._stranger(message.path, seen):
-            transport.write(failure(403, None, problem, retry=False, close=True))
-            return _Done(keep=False)
+            transport.write(fit(failure(403, None, problem, retry=False, close=True), message.method))
+            return False
         if message.path.startswith("/-/"):
-            return _Done(keep=_own(message.path, transport) and payload is EMPTY_PAYLOAD)
+            transport.write(fit(_own(message.path), message.method))
+            return payload is EMPTY_PAYLOAD and not message.should_close
         incoming = Incoming(
             method=message.method,
             target=message.path,
@@ -100,10 +96,25 @@ class Listener:
             chunked=message.chunked,
             body=None if payload is EMPTY_PAYLOAD else _pieces(payload),
             transport=transport,
-            drain=protocol._drain_helper,  # pyright: ignore[reportPrivateUsage]
+            drain=client._drain_helper,
         )
-        keep = await self._forwarder.handle(incoming)
-        return _Done(keep=keep and not message.should_close)
+        return await self._forwarder.handle(incoming) and not message.should_close
+
+    def _client(self) -> "_Client":
+        assert self._clients is not None
+        return _Client(
+            self,
+            self._clients,
+            loop=asyncio.get_running_loop(),
+            # A client of this machine that is gone has closed its socket: none needs to be timed out.
+            keepalive_timeout=0,
+            tcp_keepalive=False,
+            auto_decompress=False,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            max_headers=512,
+            access_log=None,  # pyright: ignore[reportArgumentType]
+        )
 
     def _stranger(self, target: str, seen: dict[bytes, bytes]) -> str | None:
         """Why a request is not from a program of this machine's user; None if it may be (FACTS 10)."""
@@ -116,19 +127,72 @@ class Listener:
         return None
 
 
-class _Done:
-    """Stands where aiohttp expects a response: it has been written already."""
+class _Client(RequestHandler):
+    """One client's connection. Its requests are answered one after another by one task."""
 
-    __slots__ = ("keep_alive",)
+    __slots__ = ("_listener",)
 
-    def __init__(self, *, keep: bool) -> None:
-        self.keep_alive = keep
+    def __init__(self, listener: Listener, server: web.Server, **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._listener = listener
 
-    async def prepare(self, request: Any) -> None:
-        """Nothing is left to do."""
+    async def start(self) -> None:
+        """Take requests from aiohttp's queue until the connection is to be closed."""
+        try:
+            while not self._force_close and await self._serve_next():
+                pass
+        except Exception:
+            log.exception("a request could not be handled; its connection is closed")
+        finally:
+            if self.transport is not None:
+                self.transport.close()
 
-    async def write_eof(self) -> None:
-        """Nothing is left to do."""
+    async def _serve_next(self) -> bool:
+        if not self._messages:
+            if self._close:
+                return False
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        if not isinstance(message, RawRequestMessage):
+            if self.transport is not None:
+                problem = f"This is not a valid HTTP request: {message.message}"
+                self.transport.write(failure(400, None, problem, retry=False, close=True))
+            return False
+        self._request_in_progress = True
+        try:
+            keep = await self._listener.serve(self, message, payload)
+        finally:
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+        if not payload.is_eof():
+            await self._linger(payload)
+            return False
+        return keep and not self._upgraded  # pyright: ignore[reportUnknownMemberType]
+
+    async def _linger(self, payload: StreamReader) -> None:
+        """Take what still comes of a body. Closing a connection with bytes unread would cut it, and a client
+        that is busy sending would not see its answer.
+        """
+        if self.transport is None or self.transport.is_closing():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                async for _ in _pieces(payload):
+                    pass
+
+
+async def _unused(request: web.BaseRequest) -> web.StreamResponse:
+    """Never called: `_Client` answers in its stead."""
+    raise AssertionError(request)
 
 
 async def _pieces(payload: StreamReader) -> AsyncIterator[bytes]:
@@ -138,11 +202,9 @@ async def _pieces(payload: StreamReader) -> AsyncIterator[bytes]:
             yield piece
 
 
-def _own(path: str, transport: asyncio.Transport) -> bool:
+def _own(path: str) -> bytes:
     """The daemon's own few paths."""
     if path != "/-/health":
-        transport.write(failure(404, None, "budgetd has only /-/health here.", retry=False))
-        return True
+        return failure(404, None, "budgetd has only /-/health here.", retry=False)
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(HEALTH)
-    transport.write(head + HEALTH)
-    return True
+    return head + HEALTH

@@ -59,6 +59,8 @@ class Pool:
             raise ConnectError(
                 f"the certificate of {host} is not to be trusted: {error.verify_message}"
             ) from None
+        except UnicodeError:
+            raise ConnectError(f"{host} is not the name of a host") from None
         except (OSError, ssl.SSLError) as error:
             reason = error.strerror or str(error) or type(error).__name__
             raise ConnectError(f"no connection to {host}:{port}: {reason}") from None

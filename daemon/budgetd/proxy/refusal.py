@@ -46,6 +46,11 @@ def failure(status: int, family: Family | None, message: str, *, retry: bool, cl
     return _response(status, body, retry=retry, close=close)
 
 
+def fit(response: bytes, method: str) -> bytes:
+    """As much of one of these responses as may answer a request with this method: to HEAD, only the head."""
+    return response[: response.index(b"\r\n\r\n") + 4] if method == "HEAD" else response
+
+
 def _anthropic(kind: str, message: str) -> Any:
     return {"type": "error", "error": {"type": kind, "message": message}}
 

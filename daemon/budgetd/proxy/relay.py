@@ -126,6 +126,11 @@ class Relay:
             return "broken"
         return "ok" if self._head is not None and self._head.status < 400 else "error"
 
+    @property
+    def looks_whole(self) -> bool:
+        """The client cannot tell a response that broke off from a complete one by its framing."""
+        return self._head is not None and (self._reframe or not self._head.framed)
+
     def _send(self, data: bytes) -> None:
         client = self._client
         if client is None or client.is_closing():

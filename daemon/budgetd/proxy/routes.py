@@ -14,10 +14,12 @@ from budgetd.config import Upstream
 from budgetd.metering import Api
 
 FREE = re.compile(
-    r"/count_tokens$|:countTokens$|/input_tokens$|/models(/|$)|/files(/|$)|/uploads(/|$)|/moderations$"
-    r"|/cancel$|/v1/organizations(/|$)|^/api/(?!chat$|generate$|embed)"
+    r"/count_tokens$|:countTokens$|/input_tokens$|/models(/[^:]*)?$|/files(/|$)|/uploads(/|$)|/moderations$"
+    r"|/cancel$|/v1/organizations(/|$)|^/api/(?!v1/|chat|generate|embed)"
 )
-"""Paths below which a POST costs nothing: counting, listing, uploading, cancelling."""
+"""Paths below which a POST costs nothing: counting, listing, uploading, cancelling. What has one of the
+`SHAPES` always costs.
+"""
 
 SHAPES: tuple[tuple[re.Pattern[str], Api], ...] = (
     (re.compile(r"/messages$"), "anthropic.messages"),
@@ -79,7 +81,7 @@ def find_route(
             return None
         upstream = upstreams[family]
     api: Api | None = next((api for pattern, api in SHAPES if pattern.search(path)), None)
-    billable = method in {"POST", "PUT", "PATCH"} and not FREE.search(path)
+    billable = method in {"POST", "PUT", "PATCH"} and (api is not None or not FREE.search(path))
     prefix = upstream.prefix
     return Route(upstream, prefix + target, path, api if billable else None, billable, user, project)
 

@@ -1,0 +1,107 @@
+"""Who a request is put down to. Pure."""
+
+import pytest
+
+from budgetd.attribution.who import MAX_NAME, Who, fingerprint, identify
+
+
+def who(user: str = "", project: str = "", session: str = "", **headers: bytes) -> Who:
+    raw = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+    return identify(raw, user, project, session)
+
+
+def test_nobody_says_anything() -> None:
+    assert who() == Who(user="", project="", session="", key="", client="", subscription=False)
+
+
+def test_headers_win_over_path_and_body() -> None:
+    said = who(
+        "path-user",
+        "path-project",
+        "body-session",
+        x_budget_user=b"alice",
+        x_budget_project=b"notes",
+        x_budget_session=b"s1",
+        x_claude_code_session_id=b"s2",
+        session_id=b"s3",
+    )
+    assert (said.user, said.project, said.session) == ("alice", "notes", "s1")
+
+
+def test_path_and_body_count_where_no_header_says() -> None:
+    said = who("path-user", "path-project", "body-session")
+    assert (said.user, said.project, said.session) == ("path-user", "path-project", "body-session")
+
+
+def test_the_clients_own_session_headers_are_known() -> None:
+    assert who(x_claude_code_session_id=b"c", session_id=b"s").session == "c"
+    assert who(session_id=b"s").session == "s"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_api_key": b"sk-1"},
+        {"x_goog_api_key": b"sk-1"},
+        {"api_key": b"sk-1"},
+        {"authorization": b"Bearer sk-1"},
+        {"authorization": b"bearer  sk-1 "},
+    ],
+)
+def test_a_key_has_one_fingerprint_wherever_it_stands(headers: dict[str, bytes]) -> None:
+    assert who(**headers).key == fingerprint(b"sk-1")
+
+
+def test_a_fingerprint_is_short_and_tells_nothing() -> None:
+    mark = fingerprint(b"sk-ant-secret")
+    assert len(mark) == 8
+    assert mark.startswith("k_")
+    assert fingerprint(b"sk-ant-secret2") != mark
+
+
+def test_a_subscriptions_token_is_told_from_a_key() -> None:
+    assert who(authorization=b"Bearer sk-ant-oat01-x").subscription
+    assert not who(x_api_key=b"sk-ant-api03-x").subscription
+
+
+@pytest.mark.parametrize(
+    ("agent", "client"),
+    [
+        (b"claude-cli/2.1.3 (external, cli)", "claude-code"),
+        (b"codex_cli_rs/0.169.0 (Linux)", "codex"),
+        (b"GeminiCLI/0.61.0/gemini-3-pro (linux; x64)", "gemini-cli"),
+        (b"Anthropic/Python 2.12.0", "anthropic-python"),
+        (b"AsyncAnthropic/Python 2.12.0", "anthropic-python"),
+        (b"OpenAI/Python 3.54.0", "openai-python"),
+        (b"AsyncOpenAI/Python 3.54.0", "openai-python"),
+        (b"google-genai-sdk/3.4.0 gl-python/3.12", "google-genai"),
+        (b"curl/8.5.0", "curl"),
+        (b"python-httpx", "python-httpx"),
+        (b"x" * 100, "x" * 40),
+        (b"", ""),
+    ],
+)
+def test_clients_are_known_by_their_user_agent(agent: bytes, client: str) -> None:
+    assert who(user_agent=agent).client == client
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (b"caf\xc3\xa9", "café"),
+        (b"caf\xe9", "caf\ufffd"),
+        (b"a\x1b[31mb\tc", "a[31mbc"),
+        (b"x" * 1000, "x" * MAX_NAME),
+        (b"", ""),
+    ],
+)
+def test_names_are_made_fit_to_be_shown(value: bytes, name: str) -> None:
+    assert who(x_budget_user=value).user == name
+
+
+def test_names_from_the_path_are_made_fit_too() -> None:
+    said = who("a\x1b[31m\nb" * 100, "p\u202e\x00", "s\x07\x1b")
+    assert said.user.isprintable()
+    assert len(said.user) <= MAX_NAME
+    assert said.project.isprintable()
+    assert said.session.isprintable()

@@ -1,0 +1,198 @@
+"""What an exchange used and cost, worked out from the provider's own reports and genai-prices' own sums.
+
+Nothing of the daemon is asked; this is what its ledger is held against.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from genai_prices import Usage, calc_price
+
+from e2e.exchange import Exchange
+
+PROVIDERS = {"gemini": "google", "vertex": "google"}
+"""What genai-prices calls an upstream, where it is not our name."""
+
+COUNTS = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+)
+"""Columns of the ledger that every API's reports decide."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was reported: counts by column; what others' models were billed; a price the provider states."""
+
+    counts: Counter[str]
+    others: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
+    stated_nusd: int | None = None
+
+
+def hold_against_the_truth(row: sqlite3.Row, exchange: Exchange) -> None:
+    """See that a row of the ledger holds the usage and the cost of an exchange of a metered API."""
+    truth = reported(exchange)
+    if exchange.status >= 400:
+        assert (row["basis"], row["cost_nusd"]) == ("reported", 0)
+    elif truth is None:
+        assert row["basis"] == "estimated"
+        assert row["cost_nusd"] > 0
+    else:
+        assert {name: row[name] for name in COUNTS} == {name: truth.counts[name] for name in COUNTS}
+        assert row["basis"] == ("reported" if truth.stated_nusd is None else "billed")
+        cost = cost_nusd(exchange, truth, row["admitted_at"])
+        if cost is None:
+            assert "ceiling" in row["price_id"]
+            assert row["cost_nusd"] > 0
+        else:
+            assert row["cost_nusd"] == cost
+
+
+def reported(exchange: Exchange) -> Truth | None:
+    """The truth about an exchange of a metered API; None if the provider reported nothing."""
+    if not exchange.reports:
+        return None
+    read = {
+        "anthropic.messages": _anthropic,
+        "openai.chat": _chat,
+        "openai.responses": _responses,
+        "gemini.generate": _gemini,
+    }[exchange.api or ""]
+    return read(exchange)
+
+
+def cost_nusd(exchange: Exchange, truth: Truth, at: float) -> int | None:
+    """What it cost at a time, to the nanodollar; None where genai-prices does not know the model."""
+    if truth.stated_nusd is not None:
+        return truth.stated_nusd
+    provider = PROVIDERS.get(exchange.provider, exchange.provider)
+    tier = exchange.tier_answered
+    for model in (exchange.model_answered, exchange.model_asked):
+        own = _price(provider, model, tier, truth.counts, at)
+        if own is not None:
+            others = [_price(provider, other, tier, used, at) for other, used in truth.others.items()]
+            return None if None in others else own + sum(cost for cost in others if cost is not None)
+    return None
+
+
+def _price(provider: str, model: str, tier: str, counts: Counter[str], at: float) -> int | None:
+    usage = Usage(
+        input_tokens=counts["input_tokens"],
+        cache_read_tokens=counts["cache_read_tokens"],
+        cache_write_tokens=counts["cache_write_tokens"],
+        cache_write_1h_tokens=counts["cache_write_1h_tokens"],
+        input_audio_tokens=counts["input_audio_tokens"],
+        cache_audio_read_tokens=counts["cache_read_audio_tokens"],
+        output_tokens=counts["output_tokens"],
+        output_reasoning_tokens=counts["reasoning_tokens"],
+        web_searches=counts["web_searches"],
+    )
+    try:
+        price = calc_price(
+            usage,
+            model,
+            provider_id=provider,
+            genai_request_timestamp=datetime.fromtimestamp(at, UTC),
+            price_context={"service_tier": tier},
+        )
+    except LookupError:
+        return None
+    return int((price.total_price * 10**9).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+
+def _anthropic(exchange: Exchange) -> Truth:
+    last: dict[str, Any] = {}
+    for report in exchange.reports:
+        last.update({name: value for name, value in report.items() if value is not None})
+    counts, others = _anthropic_counts(last), dict[str, Counter[str]]()
+    for iteration in last.get("iterations", []):
+        if iteration["type"] != "message":
+            model = iteration.get("model", exchange.model_answered)
+            target = counts if model == exchange.model_answered else others.setdefault(model, Counter())
+            target.update(_anthropic_counts(iteration))
+    counts["web_searches"] = last.get("server_tool_use", {}).get("web_search_requests", 0)
+    counts["reasoning_tokens"] = last.get("output_tokens_details", {}).get("thinking_tokens", 0)
+    return Truth(counts, others)
+
+
+def _anthropic_counts(report: dict[str, Any]) -> Counter[str]:
+    read, written = report.get("cache_read_input_tokens", 0), report.get("cache_creation_input_tokens", 0)
+    return Counter(
+        input_tokens=report["input_tokens"] + read + written,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=report.get("cache_creation", {}).get("ephemeral_1h_input_tokens", 0),
+        output_tokens=report["output_tokens"],
+    )
+
+
+def _chat(exchange: Exchange) -> Truth:
+    report = exchange.reports[-1]
+    into = report.get("prompt_tokens_details") or {}
+    out = report.get("completion_tokens_details") or {}
+    written = into.get("cache_write_tokens") or 0
+    counts = Counter(
+        input_tokens=report["prompt_tokens"],
+        # Or it reports the same tokens as read and as written; a token is one of both.
+        cache_read_tokens=min(into.get("cached_tokens") or 0, report["prompt_tokens"] - written),
+        cache_write_tokens=written,
+        output_tokens=report["completion_tokens"],
+        # One recorded provider counts more reasoning than output; a part cannot exceed its total.
+        reasoning_tokens=min(out.get("reasoning_tokens") or 0, report["completion_tokens"]),
+    )
+    stated = report.get("cost") if not report.get("is_byok") else None
+    return Truth(counts, stated_nusd=None if stated is None else round(Decimal(str(stated)) * 10**9))
+
+
+def _searches(response: bytes) -> int:
+    """Web searches bill apart from tokens, and no usage object of OpenAI's counts them."""
+    events = [json.loads(line[6:]) for line in response.splitlines() if line.startswith(b"data: {")]
+    items = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    return sum(item["type"] == "web_search_call" and item["action"]["type"] == "search" for item in items)
+
+
+def _responses(exchange: Exchange) -> Truth:
+    report = exchange.reports[-1]
+    into, out = report.get("input_tokens_details") or {}, report.get("output_tokens_details") or {}
+    return Truth(
+        Counter(
+            input_tokens=report["input_tokens"],
+            cache_read_tokens=into.get("cached_tokens") or 0,
+            cache_write_tokens=into.get("cache_write_tokens") or 0,
+            output_tokens=report["output_tokens"],
+            reasoning_tokens=out.get("reasoning_tokens") or 0,
+            web_searches=_searches(exchange.response_body),
+        )
+    )
+
+
+def _gemini(exchange: Exchange) -> Truth:
+    def most(name: str) -> int:
+        return max(report.get(name) or 0 for report in exchange.reports)
+
+    def audio(name: str) -> int:
+        return max(
+            sum(part["tokenCount"] for part in report.get(name, []) if part["modality"] == "AUDIO")
+            for report in exchange.reports
+        )
+
+    thoughts = most("thoughtsTokenCount")
+    return Truth(
+        Counter(
+            input_tokens=most("promptTokenCount") + most("toolUsePromptTokenCount"),
+            cache_read_tokens=most("cachedContentTokenCount"),
+            input_audio_tokens=audio("promptTokensDetails"),
+            cache_read_audio_tokens=audio("cacheTokensDetails"),
+            output_tokens=most("candidatesTokenCount") + thoughts,
+            reasoning_tokens=thoughts,
+        )
+    )

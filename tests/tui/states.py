@@ -1,0 +1,216 @@
+"""States made by hand."""
+
+import math
+from datetime import UTC, datetime
+
+import msgspec
+
+from budgetwire.messages import (
+    Alert,
+    Burn,
+    Daemon,
+    InFlight,
+    Limit,
+    Request,
+    Snapshot,
+    Spend,
+    Spending,
+)
+
+NOW = datetime(2026, 11, 23, 15, 4, 12, tzinfo=UTC).timestamp()
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
+USD = 1_000_000_000
+
+
+def usd(amount: float) -> int:
+    return round(amount * USD)
+
+
+def limit(name: str, cap: float, spent: float, reserved: float = 0.0, **more: object) -> Limit:
+    facts: dict[str, object] = {
+        "window": "month" if name == "monthly" else "day",
+        "starts_at": MIDNIGHT,
+        "ends_at": MIDNIGHT + 86400 if name != "monthly" else datetime(2026, 12, 1, tzinfo=UTC).timestamp(),
+        "thresholds_pct": [80],
+        "on_exceed": "refuse",
+    }
+    return Limit(
+        name=name, limit_nusd=usd(cap), spent_nusd=usd(spent), reserved_nusd=usd(reserved), **(facts | more)
+    )
+
+
+def in_flight(id: int, **more: object) -> InFlight:
+    facts: dict[str, object] = {
+        "started_at": NOW - 12,
+        "phase": "answering",
+        "upstream": "anthropic",
+        "model": "claude-opus-4-8",
+        "user": "",
+        "project": "acme-api",
+        "session": "main",
+        "client": "claude",
+        "input_tokens": 41_200,
+        "output_tokens": 1_234,
+        "cost_nusd": usd(0.31),
+        "reserved_nusd": usd(0.48),
+    }
+    return InFlight(id=id, **(facts | more))
+
+
+def alert(id: int, message: str, severity: str = "warning", **more: object) -> Alert:
+    facts: dict[str, object] = {"rule": "threshold", "limit": "daily", "fired_at": NOW - 60 * id}
+    return Alert(id=id, message=message, severity=severity, **(facts | more))
+
+
+def spends(*pairs: tuple[str, float]) -> list[Spend]:
+    return [Spend(subject=name, cost_nusd=usd(cost), requests=round(cost * 20) + 1) for name, cost in pairs]
+
+
+def daemon(**more: object) -> Daemon:
+    return Daemon(**({"listen": "127.0.0.1:8766", "timezone": "UTC"} | more))
+
+
+def minutes() -> list[int]:
+    return [usd(0.03 * (1 + math.sin(at / 7)) + 0.05 * (at % 13 == 4) + 0.02 * (at > 48)) for at in range(60)]
+
+
+def empty() -> Snapshot:
+    burn = Burn(nusd_per_hour=0, minutes_nusd=[0] * 60, today_nusd=0, yesterday_nusd=0, month_nusd=0)
+    nothing = Spending(project=[], model=[], user=[], session=[])
+    return Snapshot(
+        seq=1, at=NOW, daemon=daemon(), limits=[], in_flight=[], alerts=[], burn=burn, spending=nothing
+    )
+
+
+def busy() -> Snapshot:
+    return Snapshot(
+        seq=1,
+        at=NOW,
+        daemon=daemon(),
+        limits=[
+            limit("daily", 10, 6.42, 0.61, forecast_nusd=usd(13.1), cap_at=NOW + 4 * 3600 + 360),
+            limit("monthly", 200, 71.30, 0.61, forecast_nusd=usd(148)),
+        ],
+        in_flight=[
+            in_flight(1),
+            in_flight(
+                2,
+                started_at=NOW - 3,
+                model="gpt-5.4",
+                upstream="openai",
+                project="scraper",
+                session="",
+                client="codex",
+                input_tokens=3_100,
+                output_tokens=210,
+                cost_nusd=usd(0.0134),
+                reserved_nusd=usd(0.06),
+            ),
+            in_flight(
+                3,
+                started_at=NOW - 1,
+                phase="sent",
+                model="gemini-3-pro",
+                upstream="gemini",
+                project="notes",
+                session="",
+                client="gemini",
+                input_tokens=812,
+                output_tokens=0,
+                cost_nusd=0,
+                reserved_nusd=usd(0.07),
+            ),
+        ],
+        alerts=[
+            alert(2, "daily passed 50 % of $10.00"),
+            alert(44, "Price of claude-next-6 is unknown: reserved at Anthropic's dearest price", "info"),
+            alert(120, "monthly passed 30 %", acknowledged_at=NOW - 3600, acknowledged_by="ada"),
+        ],
+        burn=Burn(
+            nusd_per_hour=usd(1.84),
+            minutes_nusd=minutes(),
+            today_nusd=usd(6.42),
+            yesterday_nusd=usd(4.10),
+            month_nusd=usd(71.30),
+            month_forecast_nusd=usd(148),
+            requests_today=212,
+        ),
+        spending=Spending(
+            project=spends(("acme-api", 4.61), ("scraper", 1.20), ("notes", 0.61)),
+            model=spends(
+                ("claude-opus-4-8", 4.02), ("gpt-5.4", 1.31), ("gemini-3-pro", 0.61), ("gpt-5.4-mini", 0.48)
+            ),
+            user=spends(("ada", 5.1), ("grace", 1.32)),
+            session=spends(("main", 3.2), ("fix-login", 1.41), ("", 1.81)),
+        ),
+    )
+
+
+def request(id: int, **more: object) -> Request:
+    facts: dict[str, object] = {
+        "admitted_at": NOW - 20 * (300 - id),
+        "settled_at": NOW - 20 * (300 - id) + 7,
+        "upstream": "anthropic",
+        "provider": "anthropic",
+        "dialect": "anthropic.messages",
+        "method": "POST",
+        "path": "/v1/messages",
+        "model": "claude-opus-4-8",
+        "model_billed": "claude-opus-4-8",
+        "user": "ada",
+        "project": "acme-api",
+        "session": "main",
+        "key": "k_3f9a0c",
+        "client": "claude",
+        "stream": True,
+        "status": 200,
+        "outcome": "complete",
+        "basis": "reported",
+        "input_tokens": 41_200,
+        "cache_read_tokens": 38_000,
+        "cache_write_tokens": 900,
+        "output_tokens": 1_234,
+        "reasoning_tokens": 0,
+        "web_searches": 0,
+        "cost_nusd": usd(0.31),
+        "reserved_nusd": usd(0.48),
+        "worst_nusd": usd(4.8),
+        "price_id": "genai-prices/anthropic/claude-opus-4-8@2026-11-01",
+        "ttft_seconds": 0.84,
+        "duration_seconds": 7.1,
+        "request_bytes": 161_022,
+        "response_bytes": 9_120,
+        "provider_request_id": "req_011CU",
+    }
+    return Request(id=id, **(facts | more))
+
+
+def tight() -> Snapshot:
+    """A limit of each standing, wide names, and many requests."""
+    state = busy()
+    return msgspec.structs.replace(
+        state,
+        limits=[
+            limit("daily", 10, 11.23, 0.4, refused=12, forecast_nusd=usd(15)),
+            limit("monthly", 200, 171.30, 0.61, forecast_nusd=usd(248), cap_at=NOW + 86400 * 3),
+            limit("研究チーム per day", 5, 4.61, 0.5, thresholds_pct=[50, 80, 95], on_exceed="alert"),
+            limit("notes", 1204.0, 0.004),
+        ],
+        in_flight=[
+            in_flight(
+                id,
+                started_at=NOW - id * 37,
+                model=["claude-opus-4-8", "gpt-5.4", "中文模型-very-long-name-of-a-model-2026-11-01"][id % 3],
+                project=["acme-api", "研究", "scraper"][id % 3],
+                session=f"session-{id}",
+                phase=["answering", "sent", "draining"][id % 3],
+                cost_nusd=usd(0.02 * id),
+                reserved_nusd=usd(0.3),
+            )
+            for id in range(1, 22)
+        ],
+        alerts=[
+            alert(1, "daily is over its cap: $11.23 of $10.00, requests are refused", "critical"),
+            *(alert(id, f"monthly passed {id} %") for id in range(2, 30)),
+        ],
+    )

@@ -1,0 +1,63 @@
+"""The table of recent requests."""
+
+from budgetwire.messages import QueryRequests
+from tui import states
+
+
+def rows(count: int) -> list:
+    return [states.request(id) for id in range(1, count + 1)]
+
+
+async def test_the_newest_requests_are_listed_with_the_details_of_the_selected_one(dashboard):
+    requests = [*rows(2), states.request(3, model_billed="gpt-5.4", basis="estimated", key="k_777")]
+    async with dashboard(states.busy(), requests=requests) as seen:
+        await seen.press("2")
+        await seen.shows("gpt-5.4")
+        first = next(line for line in seen.lines if "gpt-5.4" in line)
+        assert "~$0.31" in first
+        await seen.shows("k_777")
+        await seen.press("down")
+        await seen.shows("k_3f9a0c")
+        assert "41,200 tokens (38,000 cached, 900 written)" in seen.text
+
+
+async def test_new_requests_appear_and_the_selection_stays(dashboard, monkeypatch):
+    from budgettop import text
+
+    async with dashboard(states.busy(), requests=rows(5)) as seen:
+        await seen.press("2")
+        await seen.shows("Request 5")
+        await seen.press("down")
+        await seen.shows("Request 4")
+        seen.daemon.requests.append(states.request(6))
+        monkeypatch.setattr(text, "wall_clock", lambda: states.NOW + 5)
+        seen.daemon.show(in_flight=[])
+        await seen.shows("newest 6")
+        assert "Request 4" in seen.text
+
+
+async def test_older_requests_are_fetched_and_kept(dashboard):
+    async with dashboard(states.busy(), requests=rows(450)) as seen:
+        await seen.press("2")
+        await seen.shows("newest 200")
+        await seen.press("o")
+        await seen.shows("newest 400")
+        await seen.press("o")
+        await seen.shows("newest 450")
+        assert "older" not in seen.lines[-1]
+        assert [call.before_id for call in seen.daemon.of(QueryRequests)][-2:] == [251, 51]
+
+
+async def test_a_refusal_can_be_told_from_an_answer(dashboard):
+    refused = states.request(1, status=402, outcome="refused", cost_nusd=0, basis="")
+    async with dashboard(states.busy(), requests=[refused]) as seen:
+        await seen.press("2")
+        await seen.shows("✗ refused 402")
+
+
+async def test_an_empty_ledger_is_said(dashboard):
+    async with dashboard(states.busy(), requests=[]) as seen:
+        await seen.press("2")
+        await seen.shows("No request yet.")
+        await seen.press("1")
+        await seen.shows("Budgets")

@@ -1,0 +1,1 @@
+"""budgettop: the dashboard on budgetd's socket."""

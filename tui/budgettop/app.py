@@ -1,0 +1,243 @@
+"""The app: its keys, its themes, and the one worker that owns the link to the daemon."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from budgettop import text
+from budgettop.commands import commands
+from budgettop.screens.help import Help
+from budgettop.screens.overview import Overview
+from budgettop.screens.requests import Requests
+from budgettop.screens.room import MIN_HEIGHT, MIN_WIDTH, Room
+from budgettop.themes import DEFAULT, TERMINAL, THEMES
+from budgettop.view import View
+from budgettop.widgets.limit_editor import LimitEditor
+from budgetwire.client import Connected, Link, Lost, State
+from budgetwire.errors import CallError, Unreachable, VersionMismatch
+from budgetwire.messages import Acknowledge, Call, Pause, QueryRequests, Resume, SetLimit, Snapshot
+
+REPAINT_SECONDS = 0.25
+"""Between repaints while nothing urgent happens; what is urgent is shown at once."""
+
+
+class BudgetTop(App[None]):
+    """The dashboard on a daemon's socket."""
+
+    TITLE = "budgettop"
+    # All of it at once: a screen that brought its own would have everything parsed again.
+    CSS_PATH = [  # noqa: RUF012 - as Textual declares it
+        "app.tcss",
+        "screens/overview.tcss",
+        "screens/requests.tcss",
+        "screens/help.tcss",
+    ]
+    MODES: ClassVar[dict[str, Any]] = {"overview": Overview, "requests": Requests}
+    DEFAULT_MODE = "overview"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+        (0, "-cramped"),
+        (MIN_WIDTH, "-narrow"),
+        (100, "-normal"),
+        (150, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+        (0, "-flat"),
+        (MIN_HEIGHT, "-low"),
+        (22, "-short"),
+        (30, "-tall"),
+        (42, "-high"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "switch_mode('overview')", "overview", id="overview"),
+        Binding("2", "switch_mode('requests')", "requests", id="requests"),
+        Binding("space", "pause", "pause", id="pause"),
+        Binding("space", "resume", "resume", id="resume"),
+        Binding("t", "next_theme", "theme", id="theme", show=False),
+        Binding("question_mark", "help", "help", id="help", key_display="?"),
+        Binding("ctrl+p", "command_palette", "commands", id="commands", key_display="^p"),
+        Binding("q", "quit", "quit", id="quit"),
+    ]
+
+    def __init__(self, socket: Path, theme: str | None = None, demo: bool = False) -> None:
+        """Args:
+        socket: where the daemon listens.
+        theme: the name of one of `themes.THEMES`; None picks the default.
+        demo: say in the header that nothing here is real.
+        """
+        # Textual turns its colours into greys under NO_COLOR; the terminal's own colours can be left out.
+        colourless = "NO_COLOR" in os.environ
+        super().__init__(ansi_color=True if colourless else None)
+        for own in THEMES.values():
+            self.register_theme(own)
+        self.theme = TERMINAL if colourless else theme or DEFAULT
+        self.link = Link(socket, "budgettop")
+        self.demo = demo
+        self.view = View(now=text.wall_clock())
+        self._newest: Snapshot | None = None
+        self._second = 0
+
+    def on_mount(self) -> None:
+        """Start where the keys are of use."""
+        self.follow()
+        self.set_interval(REPAINT_SECONDS, self.tick)
+
+    @work(exclusive=True, group="link")
+    async def follow(self) -> None:
+        """Own the link for as long as the app runs: what comes in becomes the view."""
+        try:
+            async for event in self.link.events():
+                match event:
+                    case Connected(welcome):
+                        self._set(
+                            listen=welcome.listen.removeprefix("http://"), unused=await self._is_unused()
+                        )
+                    case State(snapshot):
+                        self._take(snapshot)
+                    case Lost(reason, retry_in):
+                        self._lose(reason, retry_in)
+        except VersionMismatch as error:
+            self._set(stand="refused", reason=str(error), retry_at=None)
+
+    def tick(self) -> None:
+        """Show what came in since the last repaint; and once a second, that time goes on."""
+        now = text.wall_clock()
+        if self._newest is not None:
+            newest, self._newest = self._newest, None
+            self._set(snapshot=newest, now=now)
+        elif int(now) != self._second:
+            self._set(now=now)
+        self._second = int(now)
+
+    def ask(self, make: Callable[[int], Call]) -> None:
+        """Make a call in the background; a failure is told in a toast, a success by the next state."""
+        self._ask(make, self._complain, _nothing)
+
+    def on_limit_editor_save(self, event: LimitEditor.Save) -> None:
+        """Ask the daemon for the cap that was typed."""
+        editor = event.editor
+        name, cents = editor.limit_name, event.limit_cents
+
+        def make(call: int) -> SetLimit:
+            return SetLimit(id=call, limit=name, limit_cents=cents)
+
+        self._ask(make, editor.fail, editor.close)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Hide the keys that would do nothing."""
+        if action == "pause":
+            return self.view.stand == "live" and self.view.paused_at is None
+        if action == "resume":
+            return self.view.stand == "live" and self.view.paused_at is not None
+        if action == "acknowledge_all":
+            return self.view.stand == "live" and self.view.waiting_alerts
+        if action == "next_theme":
+            return not self.no_color
+        return True
+
+    def action_pause(self) -> None:
+        """Have everything that can cost refused."""
+        self.ask(lambda call: Pause(id=call))
+
+    def action_resume(self) -> None:
+        """Have requests admitted again."""
+        self.ask(lambda call: Resume(id=call))
+
+    def action_help(self) -> None:
+        """Open the help."""
+        self.push_screen(Help())
+
+    def action_next_theme(self) -> None:
+        """Switch to the next of the themes."""
+        names = list(THEMES)
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """List what the keys do, for the command palette."""
+        return commands(self, screen)
+
+    def action_acknowledge_all(self) -> None:
+        """Acknowledge every alert."""
+        self.ask(lambda call: Acknowledge(id=call, alert_ids=None))
+
+    def _complain(self, sentence: str) -> None:
+        self.notify(sentence, severity="error", markup=False)
+
+    @work(group="calls")
+    async def _ask(
+        self, make: Callable[[int], Call], failed: Callable[[str], None], done: Callable[[], None]
+    ) -> None:
+        try:
+            await self.link.call(make)
+        except (CallError, Unreachable) as error:
+            failed(str(error))
+        else:
+            done()
+
+    async def _is_unused(self) -> bool:
+        try:
+            return not (await self.link.call(lambda call: QueryRequests(id=call, count=1)))["requests"]
+        except CallError:
+            return False
+
+    def _take(self, snapshot: Snapshot) -> None:
+        if self.view.stand != "live":
+            if self.view.stand == "lost" and self.view.snapshot:
+                self.notify("budgetd is back.", timeout=4)
+            self._newest = None
+            self._set(stand="live", snapshot=snapshot, reason="", retry_at=None, now=text.wall_clock())
+        elif self.view.snapshot is None or _urgent(self.view.snapshot, snapshot):
+            self._newest = None
+            self._set(snapshot=snapshot, now=text.wall_clock())
+        else:
+            self._newest = snapshot
+
+    def _lose(self, reason: str, retry_in: float) -> None:
+        now = text.wall_clock()
+        if self._newest is not None:
+            self._set(snapshot=self._newest)
+            self._newest = None
+        if self.view.stand == "live":
+            self.notify("The connection to budgetd is lost.", severity="warning", timeout=4)
+        self._set(stand="lost", reason=reason, retry_at=now + retry_in, now=now)
+
+    def _set(self, **changes: Any) -> None:
+        """Change the view, and show it on every screen that can be seen."""
+        before, self.view = self.view, dataclasses.replace(self.view, **changes)
+        if self.view.unused and self.view.snapshot and _used(self.view.snapshot):
+            self.view = dataclasses.replace(self.view, unused=False)
+        for screen in self.screen_stack:
+            if isinstance(screen, Room):
+                screen.show(self.view)
+        if _keys(before) != _keys(self.view):
+            self.refresh_bindings()
+
+
+def _nothing() -> None:
+    """What there is to do after a call whose effect the next state shows."""
+
+
+def _used(snapshot: Snapshot) -> bool:
+    return bool(snapshot.in_flight or snapshot.burn.requests_today or snapshot.burn.month_nusd)
+
+
+def _keys(view: View) -> object:
+    """What decides which keys are of use."""
+    return view.stand, view.paused_at is None, view.waiting_alerts, view.unused
+
+
+def _urgent(old: Snapshot, new: Snapshot) -> bool:
+    """Whether something happened that a person waits for, rather than an amount having moved on."""
+    return (
+        old.daemon != new.daemon
+        or old.alerts != new.alerts
+        or [(limit.name, limit.limit_nusd, limit.refused) for limit in old.limits]
+        != [(limit.name, limit.limit_nusd, limit.refused) for limit in new.limits]
+        or [request.id for request in old.in_flight] != [request.id for request in new.in_flight]
+    )

@@ -1,0 +1,40 @@
+"""The command palette: what the keys do right now, found by name."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from budgettop.themes import THEMES
+
+NAMES = {
+    "overview": ("Overview", "Budgets, burn, in flight, alerts, where it goes"),
+    "requests": ("Requests", "The ledger's newest rows"),
+    "edit": ("Edit limit", "Change, set or remove the selected limit"),
+    "pause": ("Pause", "Refuse everything that can cost"),
+    "resume": ("Resume", "Admit requests again"),
+    "acknowledge": ("Acknowledge alert", "The selected one, or the newest that waits"),
+    "acknowledge-all": ("Acknowledge all alerts", "They stay listed"),
+    "next-cut": ("Where it goes, by …", "Project, model, user, session"),
+    "older": ("Older requests", "Fetch the rows before the oldest one"),
+    "newest": ("Newest request", "Go to the top"),
+    "help": ("Help", "Keys and signs"),
+    "quit": ("Quit", "budgetd goes on forwarding and guarding"),
+}
+"""By the id of a binding; the palette runs the same action."""
+
+
+def commands(app: App[None], screen: Screen[Any]) -> Iterable[SystemCommand]:
+    """Return the commands that are of use on a screen."""
+    for active in screen.active_bindings.values():
+        if active.enabled and (name := NAMES.get(active.binding.id or "")):
+            title, what = name
+            run = partial(app.run_action, active.binding.action, active.node)
+            yield SystemCommand(title, f"{what} ({active.binding.key_display or active.binding.key})", run)
+    if not app.no_color:
+        for theme in THEMES:
+            yield SystemCommand(
+                f"Theme: {theme}", "Change the colours", partial(setattr, app, "theme", theme)
+            )

@@ -1,0 +1,1 @@
+"""Simulated agents: clients of the proxy, each with a character of its own."""

@@ -1,0 +1,1 @@
+"""A provider that is none: it answers in the real wire formats, at a real pace, with invented text."""

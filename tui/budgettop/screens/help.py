@@ -1,0 +1,83 @@
+"""The help: every key, and what the signs mean."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from typing_extensions import override
+
+from budgettop import text
+from budgettop.widgets.drawn import COMPONENTS, Drawn, Row, cells
+
+COLUMN = 19
+"""Where explanations begin."""
+
+KEYS = (
+    ("1  2", "overview, requests"),
+    ("tab  shift+tab", "next and previous panel; the mouse does too"),
+    ("↑ ↓", "select a limit, an alert or a request; scroll"),
+    ("e  enter", "edit the selected limit: enter saves, esc cancels, ctrl+r removes"),
+    ("space", "pause (refuse all that can cost), and resume"),
+    ("a", "acknowledge the selected alert, or the newest that waits"),
+    ("A", "acknowledge all alerts"),
+    ("p", "where it goes: by project, model, user, session"),
+    ("o", "on requests: fetch older ones"),
+    ("t", "next theme"),
+    ("ctrl+p", "the same as commands, found by name"),
+    ("?  esc", "open and close this help"),
+    ("q", "quit; budgetd goes on forwarding and guarding"),
+)
+SIGNS: tuple[tuple[Row, str], ...] = (
+    ([("███▌", "calm")], "spent, solid"),
+    ([("▒▒▒▒", "calm-track")], "reserved by requests in flight, hatched"),
+    (
+        [("  ", "track"), ("┃", "tick"), (" ", "track")],
+        "where spending will be when the window ends (› beyond the cap)",
+    ),
+    ([("█", "over"), ("│", "mark"), ("▚▚", "over")], "over: the cap is at the line, overrun behind it"),
+    ([("64 %", "calm")], "calm: no threshold passed"),
+    ([("▲", "near")], "near: past a threshold; an alert that warns"),
+    ([("■", "over")], "over the cap; a critical alert"),
+    ([("✓", "faint")], "an alert that was acknowledged"),
+    ([("· ↓ ∅", "")], "in flight: waiting, answering, client left (its usage is awaited)"),
+    ([("~$1.20", "")], "estimated, where no usage was stated"),
+)
+
+
+class HelpText(Drawn):
+    """All of it, drawn with the styles it explains."""
+
+    @override
+    def draw(self, width: int, height: int) -> list[Row]:
+        rows: list[Row] = [[("Keys", "strong")]]
+        for keys, what in KEYS:
+            rows += _explained([(keys, "strong")], what, width)
+        rows += [[], [("Signs", "strong")]]
+        for sign, what in SIGNS:
+            rows += _explained(sign, what, width)
+        return rows
+
+
+def _explained(sign: Row, what: str, width: int) -> list[Row]:
+    first, *rest = text.wrap(what, width - COLUMN)
+    indent = " " * (COLUMN - 2 - cells(sign))
+    return [
+        [("  ", ""), *sign, (indent, ""), (first, "")],
+        *([(" " * COLUMN, ""), (line, "")] for line in rest),
+    ]
+
+
+class Help(ModalScreen[None]):
+    """Over whatever screen it was asked for on."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "dismiss", "Close")]
+
+    @override
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help") as box:
+            box.border_title = "Help"
+            box.border_subtitle = "esc closes"
+            yield HelpText()

@@ -1,0 +1,76 @@
+"""The base of the dashboard's screens: header, banner and footer around a body."""
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Static
+from typing_extensions import override
+
+from budgettop.view import View
+from budgettop.widgets.banner import Banner
+from budgettop.widgets.drawn import COMPONENTS
+from budgettop.widgets.header import Header
+from budgettop.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from budgettop.app import BudgetTop
+
+MIN_WIDTH, MIN_HEIGHT = 60, 16
+
+
+class Room(Screen[None]):
+    """A screen with a name of its own, reached by a number."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
+
+    PLACE: ClassVar[str]
+    """The id of the binding that leads here."""
+
+    built = False
+    """Whether the widgets are there; a screen is resumed and drawn for the first time before they are."""
+
+    def body(self) -> ComposeResult:
+        """Yield what stands between banner and footer."""
+        raise NotImplementedError
+
+    def show_body(self, view: View) -> None:
+        """Hand the view to what stands between banner and footer."""
+        raise NotImplementedError
+
+    @override
+    def compose(self) -> ComposeResult:
+        yield Header(demo=self.top.demo)
+        yield Banner()
+        yield from self.body()
+        yield Static(
+            f"budgettop needs {MIN_WIDTH} × {MIN_HEIGHT} cells.\nMake the window larger.", id="too-small"
+        )
+        yield KeyBar(self.PLACE)
+
+    @property
+    def top(self) -> "BudgetTop":
+        """The app, which is the one that talks to the daemon."""
+        return cast("BudgetTop", self.app)
+
+    def on_mount(self) -> None:
+        """Begin to show, now that there is something to show it on."""
+        self.built = True
+        self.show(self.top.view)
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened meanwhile."""
+        self.show(self.top.view)
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self.refresh_bindings()
+
+    def show(self, view: View) -> None:
+        """Draw the view; called whenever it changed and once a second."""
+        if not self.built or not self.top.is_running:  # while the app quits, widgets go one by one
+            return
+        self.set_class(view.stand in ("lost", "refused"), "-stale")
+        self.query_one(Header).show(view)
+        self.query_one(Banner).show(view)
+        self.show_body(view)

@@ -1,0 +1,130 @@
+"""The dashboard's own themes. Each colour has one meaning: calm, near a cap, over it; the rest is grey."""
+
+from textual.theme import Theme
+
+DEFAULT = "night"
+TERMINAL = "terminal"
+"""The terminal's own sixteen colours; the one to use where NO_COLOR is set."""
+
+
+def _theme(name: str, *, dark: bool, ground: str, ink: str, raised: str, **meanings: str) -> Theme:
+    return Theme(
+        name=name,
+        dark=dark,
+        primary=meanings["calm"],
+        secondary=meanings["faint"],
+        accent=meanings["focus"],
+        success=meanings["calm"],
+        warning=meanings["near"],
+        error=meanings["over"],
+        foreground=ink,
+        background=ground,
+        surface=raised,
+        panel=raised,
+        variables={
+            **meanings,
+            "footer-background": ground,
+            "footer-key-foreground": meanings["focus"],
+            "footer-description-foreground": meanings["faint"],
+            "block-cursor-background": meanings["picked"],
+            "block-cursor-foreground": ink,
+            "block-cursor-text-style": "none",
+            "block-cursor-blurred-background": meanings["picked"],
+            "block-cursor-blurred-foreground": ink,
+            "input-cursor-background": ink,
+            "input-cursor-foreground": ground,
+            "scrollbar": meanings["track"],
+            "scrollbar-background": ground,
+            "scrollbar-corner-color": ground,
+        },
+    )
+
+
+THEMES = {
+    theme.name: theme
+    for theme in (
+        _theme(
+            "night",
+            dark=True,
+            ground="#0f1318",
+            ink="#d5dbe2",
+            raised="#161c23",
+            faint="#8793a1",
+            line="#2f3945",
+            focus="#e8edf2",
+            picked="#18202a",
+            track="#2a3542",
+            bar="#3f7396",
+            calm="#5aa9d6",
+            near="#e3b341",
+            over="#ff6e5e",
+        ),
+        _theme(
+            "day",
+            dark=False,
+            ground="#faf8f4",
+            ink="#22272e",
+            raised="#f0ece4",
+            faint="#626a74",
+            line="#d3cdc1",
+            focus="#0b0d10",
+            picked="#ebe5d9",
+            track="#e4ded2",
+            bar="#7fb0cc",
+            calm="#1f78a8",
+            near="#a86a00",
+            over="#c2271c",
+        ),
+        _theme(
+            "contrast",
+            dark=True,
+            ground="#000000",
+            ink="#ffffff",
+            raised="#101010",
+            faint="#b4b4b4",
+            line="#6a6a6a",
+            focus="#ffffff",
+            picked="#2a2a2a",
+            track="#333333",
+            bar="#56b4e9",
+            calm="#56b4e9",
+            near="#f0e442",
+            over="#d55e00",
+        ),
+        Theme(
+            name=TERMINAL,
+            ansi=True,
+            primary="ansi_blue",
+            secondary="ansi_cyan",
+            accent="ansi_default",
+            success="ansi_cyan",
+            warning="ansi_yellow",
+            error="ansi_red",
+            foreground="ansi_default",
+            background="ansi_default",
+            surface="ansi_default",
+            panel="ansi_default",
+            boost="ansi_default",
+            variables={
+                "ansi-background": "ansi_black",
+                "ansi-foreground": "ansi_white",
+                "faint": "ansi_default",
+                "line": "ansi_bright_black",
+                "focus": "ansi_default",
+                "picked": "ansi_default",
+                "track": "ansi_default",
+                "bar": "ansi_cyan",
+                "calm": "ansi_cyan",
+                "near": "ansi_yellow",
+                "over": "ansi_red",
+                "block-cursor-background": "ansi_default",
+                "block-cursor-foreground": "ansi_default",
+                "block-cursor-text-style": "reverse",
+                "footer-key-foreground": "ansi_default",
+                "input-cursor-background": "ansi_default",
+                "input-cursor-foreground": "ansi_default",
+                "input-cursor-text-style": "reverse",
+            },
+        ),
+    )
+}

@@ -1,0 +1,46 @@
+"""What a screen is given to show: the state last heard of, and how the link to the daemon stands."""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Literal
+
+from budgettop import text
+from budgetwire.messages import Snapshot
+
+Stand = Literal["connecting", "live", "lost", "refused"]
+"""refused: the daemon speaks another version; nothing more is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything the widgets draw from."""
+
+    stand: Stand = "connecting"
+    snapshot: Snapshot | None = None
+    listen: str = ""
+    reason: str = ""
+    """Why the link is not live; a sentence."""
+    retry_at: float | None = None
+    unused: bool = False
+    """No request was ever seen by this daemon."""
+    now: float = 0.0
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone that times are shown in."""
+        return text.zone(self.snapshot.daemon.timezone) if self.snapshot else None
+
+    @property
+    def state_at(self) -> float:
+        """The time that the state is of: it stands still while there is no link."""
+        return self.now if self.stand == "live" or not self.snapshot else self.snapshot.at
+
+    @property
+    def paused_at(self) -> float | None:
+        """Since when everything that costs is refused; None if it is not."""
+        return self.snapshot.daemon.paused_at if self.snapshot else None
+
+    @property
+    def waiting_alerts(self) -> bool:
+        """Whether an alert waits to be acknowledged."""
+        return bool(self.snapshot) and any(alert.acknowledged_at is None for alert in self.snapshot.alerts)

@@ -1,0 +1,71 @@
+"""The bottom line: the keys that are of use right now, which can be clicked too."""
+
+from typing import Any, cast
+
+from rich.cells import cell_len
+from textual.binding import Binding
+from textual.events import Click
+from textual.signal import Signal
+from typing_extensions import override
+
+from budgettop.widgets.drawn import Drawn, Row
+
+PLACES = ("overview", "requests")
+"""Bindings that lead to a screen; they stand on the left."""
+ACTS = ("edit", "older", "pause", "resume", "acknowledge", "next-cut", "help", "quit", "commands")
+"""Bindings that do something, the most wanted first: what does not fit is left out from the end."""
+
+
+class KeyBar(Drawn):
+    """Draws the active bindings by their ids; those without one of the ids above are for the help."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(id="keys")
+        self._place = place
+        self._spans: list[tuple[int, int, str]] = []
+
+    def on_mount(self) -> None:
+        """Follow what is active."""
+        changed = cast("Signal[Any]", self.screen.bindings_updated_signal)  # pyright: ignore[reportUnknownMemberType]
+        changed.subscribe(self, lambda _: self.redraw())
+
+    def on_click(self, event: Click) -> None:
+        """Do what the key would."""
+        event.stop()
+        for start, end, key in self._spans:
+            if start <= event.x < end:
+                self.app.simulate_key(key)  # pyright: ignore[reportUnknownMemberType]
+
+    @override
+    def draw(self, width: int, height: int) -> list[Row]:
+        active = {one.binding.id: one.binding for one in self.screen.active_bindings.values() if one.enabled}
+        self._spans = []
+        row: Row = [(" ", "")]
+        at = 1
+        for place in PLACES:
+            if place in active:
+                at = self._add(row, at, active[place], "strong" if place == self._place else "faint")
+        acts = [active[act] for act in ACTS if act in active]
+        while acts and at + sum(map(_cells, acts)) > width:
+            acts.pop()
+        gap = width - at - sum(map(_cells, acts))
+        row.append((" " * gap, ""))
+        at += gap
+        for binding in acts:
+            at = self._add(row, at, binding, "faint")
+        return [row]
+
+    def _add(self, row: Row, at: int, binding: Binding, style: str) -> int:
+        key = _key(binding)
+        row += [(key, "sign"), (f" {binding.description}", style), ("  ", "")]
+        end = at + _cells(binding)
+        self._spans.append((at, end - 2, binding.key))
+        return end
+
+
+def _key(binding: Binding) -> str:
+    return binding.key_display or binding.key
+
+
+def _cells(binding: Binding) -> int:
+    return cell_len(_key(binding)) + 1 + cell_len(binding.description) + 2
