@@ -1,6 +1,7 @@
 """A provider made of bytes: a TCP server that does what a script says and keeps what it was sent."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -42,7 +43,7 @@ class Upstream:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls, limit=1 << 20)
         sock = self._server.sockets[0]
         if self._receive_buffer:
-            sock.setsockopt(1, 8, self._receive_buffer)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
         self.port = sock.getsockname()[1]
         return self
 

@@ -121,6 +121,13 @@ async def test_a_configuration_that_is_not_in_force_is_said(dashboard):
         assert "Configuration not in force: budget.toml, line 3" in seen.text
 
 
+async def test_a_ledger_that_cannot_be_written_is_said(dashboard):
+    state = states.busy()
+    broken = states.daemon(ledger_error="budget.toml, line 3: unknown key daly_limit_cents")
+    async with dashboard(msgspec.structs.replace(state, daemon=broken)) as seen:
+        assert "What can cost is refused: budget.toml, line 3" in seen.text
+
+
 async def test_names_that_hold_escape_codes_are_shown_harmlessly(dashboard):
     nasty = states.in_flight(1, model="\x1b[31mred\x07", project="a\nb")
     async with dashboard(msgspec.structs.replace(states.busy(), in_flight=[nasty])) as seen:

@@ -121,7 +121,7 @@ class Listener:
         if seen.get(b"host", b"").lower() not in self._hosts:
             return f"The Host header must name {self.address}: budgetd serves programs on this machine only."
         if b"origin" in seen or seen.get(b"sec-fetch-site") == b"cross-site":
-            return "budgetd does not serve web pages (the request has an Origin header)."
+            return "budgetd does not serve web pages (the request has an Origin header, or is cross-site)."
         if not target.startswith("/"):
             return "budgetd is not a general proxy: set it as a base URL, not as HTTP_PROXY."
         return None

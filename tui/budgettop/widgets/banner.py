@@ -8,7 +8,7 @@ from budgettop.widgets.drawn import Drawn, Row
 
 
 class Banner(Drawn):
-    """A lost link, a pause, a configuration that is not in force: one line each."""
+    """A lost link, a pause, a ledger or a configuration in trouble: a line or two each."""
 
     def __init__(self) -> None:
         super().__init__(id="banner")
@@ -32,12 +32,16 @@ class Banner(Drawn):
             who = f" by {by}" if by else ""
             line = f" ‖ Paused since {since}{who}: what can cost is refused. space resumes."
             rows.append([(text.fit(line, width), "paused")])
-        if view.snapshot and (error := view.snapshot.daemon.config_error):
-            rows += [
-                [(f" ▲ {line}", "near")]
-                for line in text.wrap(f"Configuration not in force: {error}", width - 4)
-            ]
+        daemon = view.snapshot.daemon if view.snapshot else None
+        if daemon and daemon.ledger_error:
+            rows += _warning(f"What can cost is refused: {daemon.ledger_error}", "over", width)
+        if daemon and daemon.config_error:
+            rows += _warning(f"Configuration not in force: {daemon.config_error}", "near", width)
         return rows
+
+
+def _warning(sentence: str, style: str, width: int) -> list[Row]:
+    return [[(f" ▲ {line}", style)] for line in text.wrap(sentence, width - 4)]
 
 
 def _lost(view: View, width: int) -> list[str]:

@@ -19,11 +19,11 @@ Codex         in ~/.codex/config.toml:
   base_url = "@/v1"
   wire_api = "responses"
   env_key = "OPENAI_API_KEY"
+  supports_websockets = false
 curl
   curl @/v1/chat/completions \\
   -H "authorization: Bearer $OPENAI_API_KEY" \\
-  -H 'content-type: application/json' \\
-  -d '{"model":"gpt-5.4-mini","messages":[{"role":"user","content":"hi"}]}'
+  --json '{"model":"gpt-5.4-mini","messages":[{"role":"user","content":"hi"}]}'
 """
 
 

@@ -81,7 +81,7 @@ def _lines(name: str, value: str, width: int) -> list[Row]:
 
 
 def _facts(request: Request, view: View) -> list[tuple[str, str]]:
-    worst = "none" if request.worst_nusd is None else format_usd(request.worst_nusd)
+    worst = "unbounded" if request.worst_nusd is None else format_usd(request.worst_nusd)
     facts = [
         ("cost", f"{cost(request)}  {request.basis}"),
         ("reserved", f"{format_usd(request.reserved_nusd)}  (worst case {worst})"),
