@@ -23,7 +23,7 @@ Codex         in ~/.codex/config.toml:
 curl
   curl @/v1/chat/completions \\
   -H "authorization: Bearer $OPENAI_API_KEY" \\
-  --json '{"model":"gpt-5.4-mini","messages":[{"role":"user","content":"hi"}]}'
+  --json '{"model":"gpt-5-mini","messages":[{"role":"user","content":"hi"}]}'
 """
 
 
