@@ -20,8 +20,7 @@ Codex         in ~/.codex/config.toml:
   wire_api = "responses"
   env_key = "OPENAI_API_KEY"
   supports_websockets = false
-curl
-  curl @/v1/chat/completions \\
+curl @/v1/chat/completions \\
   -H "authorization: Bearer $OPENAI_API_KEY" \\
   --json '{"model":"gpt-5-mini","messages":[{"role":"user","content":"hi"}]}'
 """
