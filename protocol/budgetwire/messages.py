@@ -23,13 +23,28 @@ class Limit(State, frozen=True):
 
     name: str
     window: str
+    """hour, day, week, month, total, or the length of a rolling one: 5h, 7d."""
     limit_nusd: int
+    """The cap as configured; what was granted comes on top."""
     spent_nusd: int
     reserved_nusd: int
     starts_at: float
-    ends_at: float
+    ends_at: float | None
+    """None where the window has no end: total, and rolling ones."""
     thresholds_pct: list[int]
-    on_exceed: Literal["refuse", "alert"]
+    on_exceed: Literal["refuse", "alert", "downgrade", "hold"]
+    subject: str = ""
+    """Whose counter it is, where the limit counts ``per`` something; empty for all that match."""
+    per: str = ""
+    match: dict[str, str] = {}
+    """What the limit is about, as written: model = claude-opus-*; several globs are joined by commas."""
+    guarantee: Literal["expected", "strict"] = "expected"
+    headroom_nusd: int = 0
+    granted_nusd: int = 0
+    """Granted on top of the cap until the window ends."""
+    fallback_model: str = ""
+    paused: bool = False
+    """Requests that match are refused until this limit is resumed."""
     forecast_nusd: int | None = None
     """Spending expected at the window's end at the present burn; None while there is too little history."""
     cap_at: float | None = None
@@ -56,6 +71,13 @@ class InFlight(State, frozen=True):
     cost_nusd: int
     """What it has cost so far, by what was reported or else by what streamed."""
     reserved_nusd: int
+    """What is reserved for it; of a held request, what it needs."""
+    held_by: str = ""
+    """The limit that holds it."""
+    held_until: float | None = None
+    """When silence refuses it."""
+    asked_model: str = ""
+    """The model that was asked for, where a cheaper one took its place."""
 
 
 class Alert(State, frozen=True):
@@ -144,6 +166,7 @@ class Request(State, frozen=True):
     web_searches: int
     cost_nusd: int
     reserved_nusd: int
+    expected_nusd: int
     worst_nusd: int | None
     price_id: str
     ttft_seconds: float | None
@@ -210,6 +233,7 @@ class QueryRequests(Call, frozen=True, tag="query_requests"):
     count: int = 100
     """At most this many rows, 1 to 1,000."""
     before_id: int | None = None
+    """Only rows with a smaller id."""
     since: float | None = None
     until: float | None = None
     model: str | None = None
@@ -282,7 +306,22 @@ class Update(Message, frozen=True, tag="update"):
     spending: Spending | UnsetType = UNSET
 
 
-FromClient: TypeAlias = Hello | Subscribe | SetLimit | Acknowledge | Pause | Resume | QueryRequests
+FromClient: TypeAlias = (
+    Hello
+    | Subscribe
+    | SetLimit
+    | UndoLimit
+    | Grant
+    | Acknowledge
+    | Pause
+    | Resume
+    | Approve
+    | Refuse
+    | Kill
+    | QueryRequests
+    | QueryAudit
+    | QueryEstimates
+)
 FromDaemon: TypeAlias = Welcome | Reply | Error | Snapshot | Update
 
 

@@ -1,22 +1,45 @@
-"""Limits: the rules a person writes, as values."""
+"""Limits: the rules a person writes, as values; and what of a request they look at."""
 
 from typing import Literal
 
 import msgspec
 
-WindowKind = Literal["day", "month"]
-OnExceed = Literal["refuse", "alert"]
+OnExceed = Literal["refuse", "alert", "downgrade", "hold"]
+Guarantee = Literal["expected", "strict"]
+Dimension = Literal["provider", "upstream", "model", "user", "project", "session", "key", "client"]
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """Who and what a request is, as far as limits can tell requests apart."""
+
+    provider: str = ""
+    upstream: str = ""
+    model: str = ""
+    user: str = ""
+    project: str = ""
+    session: str = ""
+    key: str = ""
+    client: str = ""
 
 
 class Limit(msgspec.Struct, frozen=True):
     """A cap on what may be spent in each window."""
 
     name: str
-    window: WindowKind
+    window: str
+    """hour, day, week, month, total, or the length of a rolling window: 5h, 7d."""
     limit_nusd: int
     thresholds_pct: tuple[int, ...] = ()
     """Per cent of the cap at which an alert fires; reaching the cap itself always does."""
     on_exceed: OnExceed = "refuse"
+    match: tuple[tuple[Dimension, tuple[str, ...]], ...] = ()
+    """Globs by dimension: a request matches if for each of them one glob fits. Empty: all requests."""
+    per: Dimension | None = None
+    """A counter for each value of this; None: one for all that match."""
+    guarantee: Guarantee = "expected"
+    headroom_nusd: int = 0
+    hold_seconds: int = 120
+    fallback_model: str = ""
 
     @property
     def alerting_pct(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ The proxy knows this face only; `budgetd.accounts` is behind it.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -12,9 +13,9 @@ from budgetd.attribution.who import Who
 from budgetd.metering import Ask, Meter
 from budgetd.proxy.routes import Route
 
-Outcome = Literal["ok", "error", "aborted", "broken", "failed"]
+Outcome = Literal["ok", "error", "aborted", "broken", "killed", "failed"]
 """ok: answered to the end; error: the provider said no; aborted: the client left; broken: the upstream broke
-off; failed: the request was never sent.
+off; killed: cut by its owner; failed: the request was never sent.
 """
 
 
@@ -36,6 +37,10 @@ class Ticket(msgspec.Struct, eq=False):
     committed: asyncio.Future[None]
     """Done once the reservation is in the ledger; only then may the request be sent."""
     started_at: float
+    model: str = ""
+    """The model to ask for instead of the candidate's; empty where nothing is replaced."""
+    kill: Callable[[], None] | None = None
+    """Cuts the request on both sides, which settles it as killed; there from when it has been sent."""
     phase: Literal["sent", "answering", "draining"] = "sent"
     meter: Meter | None = None
     status: int = 0
@@ -43,6 +48,13 @@ class Ticket(msgspec.Struct, eq=False):
     duration_seconds: float | None = None
     response_bytes: int = 0
     provider_request_id: str = ""
+
+
+class Held(msgspec.Struct, eq=False):
+    """A request that waits for a person, or for room."""
+
+    id: int
+    decided: asyncio.Future["Ticket | Turned"]
 
 
 class Turned(msgspec.Struct, frozen=True):
@@ -56,8 +68,12 @@ class Turned(msgspec.Struct, frozen=True):
 class Till(Protocol):
     """The budget as the proxy sees it."""
 
-    def admit(self, candidate: Candidate) -> Ticket | Turned:
-        """Decide at once: reserve, or say why not."""
+    def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
+        """Decide at once: reserve, hold, or say why not."""
+        ...
+
+    def abandon(self, held: Held) -> None:
+        """The client of a held request has gone."""
         ...
 
     def settle(self, ticket: Ticket, outcome: Outcome) -> None:
