@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from budgetd.metering.decoder import Count, Decoder, name, size
-from budgetd.metering.tally import tally
+from budgetd.metering.readers.openai_usage import InputDetails, OutputDetails, usage_of
 from budgetd.metering.usage import Reading, Usage
 
 NUSD_PER_USD = 1_000_000_000
@@ -16,23 +16,12 @@ MOST_USD = 1_000_000_000
 """A larger cost is not believed."""
 
 
-class _InputDetails(msgspec.Struct):
-    cached_tokens: Count | None = None
-    cache_write_tokens: Count | None = None
-    audio_tokens: Count | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: Count | None = None
-    audio_tokens: Count | None = None
-
-
 class _Report(msgspec.Struct):
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
     total_tokens: Count | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
     cost: Decimal | None = None
     is_byok: bool | None = None
 
@@ -139,19 +128,12 @@ def _size(text: _Text) -> int:
 
 
 def _usage(report: _Report) -> Usage:
-    into = report.prompt_tokens_details or _InputDetails()
-    out = report.completion_tokens_details or _OutputDetails()
-    prompt, completion = report.prompt_tokens or 0, report.completion_tokens or 0
-    return tally(
-        input_tokens=prompt,
-        cache_read=into.cached_tokens or 0,
-        cache_write=into.cache_write_tokens or 0,
-        input_audio=into.audio_tokens or 0,
-        cache_read_audio=0,
-        # Where reasoning is left out of the completion, it still is in the total.
-        output_tokens=max(completion, (report.total_tokens or 0) - prompt),
-        reasoning=out.reasoning_tokens or 0,
-        output_audio=out.audio_tokens or 0,
+    return usage_of(
+        report.prompt_tokens,
+        report.completion_tokens,
+        report.total_tokens,
+        report.prompt_tokens_details,
+        report.completion_tokens_details,
         web_searches=0,
     )
 

@@ -6,27 +6,16 @@ A response that runs in the background reports nothing until it is fetched.
 import msgspec
 
 from budgetd.metering.decoder import Count, Decoder, name, size
-from budgetd.metering.tally import tally
+from budgetd.metering.readers.openai_usage import InputDetails, OutputDetails, usage_of
 from budgetd.metering.usage import Reading, Usage
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: Count | None = None
-    cache_write_tokens: Count | None = None
-    audio_tokens: Count | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: Count | None = None
-    audio_tokens: Count | None = None
 
 
 class _Report(msgspec.Struct):
     input_tokens: Count | None = None
     output_tokens: Count | None = None
     total_tokens: Count | None = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
 
 
 class _WebSearch(msgspec.Struct):
@@ -170,18 +159,12 @@ def _size(item: _Item) -> int:
 
 
 def _usage(report: _Report, searches: int) -> Usage:
-    into = report.input_tokens_details or _InputDetails()
-    out = report.output_tokens_details or _OutputDetails()
-    input_tokens = report.input_tokens or 0
-    return tally(
-        input_tokens=input_tokens,
-        cache_read=into.cached_tokens or 0,
-        cache_write=into.cache_write_tokens or 0,
-        input_audio=into.audio_tokens or 0,
-        cache_read_audio=0,
-        output_tokens=max(report.output_tokens or 0, (report.total_tokens or 0) - input_tokens),
-        reasoning=out.reasoning_tokens or 0,
-        output_audio=out.audio_tokens or 0,
+    return usage_of(
+        report.input_tokens,
+        report.output_tokens,
+        report.total_tokens,
+        report.input_tokens_details,
+        report.output_tokens_details,
         web_searches=searches,
     )
 
