@@ -5,7 +5,6 @@ Every method is synchronous. What the guard decides is in the ledger before the 
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,37 +12,22 @@ import msgspec
 from budgetd.alerts.board import Board
 from budgetd.alerts.rules import config_alert, recovered_alert, threshold_alert
 from budgetd.budget.burn import MINUTES, Burn
-from budgetd.budget.guard import Crossing, Guard, Refused, Reservation, crossings
+from budgetd.budget.decision import Crossing, Refused, Reservation
+from budgetd.budget.guard import Guard
+from budgetd.budget.limits import Subject
 from budgetd.budget_file import Budget
+from budgetd.case import Case, Entry
+from budgetd.config import Billing
+from budgetd.holds import Holds, Waiting
 from budgetd.ledger import queries
-from budgetd.ledger.rows import AlertRow, Closing, Opening
+from budgetd.ledger.recovery import recover
+from budgetd.ledger.rows import AlertRow, Closing
 from budgetd.ledger.writer import Ledger
 from budgetd.pricing.book import Book
-from budgetd.pricing.pricer import Cost, Pricer
-from budgetd.proxy.till import Candidate, Outcome, Ticket, Turned
-from budgetwire.money import format_usd
-
-
-class Entry(msgspec.Struct, eq=False):
-    """An admitted request with what is reserved for it."""
-
-    ticket: Ticket
-    opening: Opening
-    reservation: Reservation | None
-    """None where the request counts against no limit."""
-    pricer: Pricer
-
-    def cost(self, outcome: Outcome | None) -> Cost:
-        """What it cost, or (without an outcome) has cost so far."""
-        ticket = self.ticket
-        meter = ticket.meter
-        reading = None
-        if meter is not None:
-            reading = meter.progress() if outcome is None else meter.finish()
-        route = ticket.candidate.route
-        return self.pricer.tally(
-            ticket.candidate.ask, reading, failed=ticket.status >= 400, metered=route.api is not None
-        )
+from budgetd.pricing.learning import Learner
+from budgetd.pricing.pricer import Pricer
+from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
+from budgetd.wording import PAUSED, why_refused
 
 
 class Accounts:
@@ -70,62 +54,45 @@ class Accounts:
         self.ledger = ledger
         self.zone = zone
         self.guard = Guard(zone)
+        self.holds = Holds()
         self.in_flight: dict[int, Entry] = {}
         self.clock = clock
         self.changed = changed
         self._book = book
-        self._budget = Budget()
+        self.budget = Budget()
         now = clock()
         self.board = Board(ledger, now)
-        self._recover(now)
+        left, cost_nusd = recover(ledger, now)
+        if left:
+            self._fire(recovered_alert(left, cost_nusd, ledger.next_alert_id(), now))
+            ledger.flush()
+        self.learner = Learner()
+        self.learner.seed(queries.learning_rows(ledger.db))
         recent = list(queries.costs_since(ledger.db, now - MINUTES * 60))
         self.burn = Burn(recent, queries.first_admitted_at(ledger.db))
-        paused = queries.get_meta(ledger.db, "paused")
-        self.paused_at, self.paused_by = _read_paused(paused)
+        self.paused_at, self.paused_by = _read_paused(queries.get_meta(ledger.db, "paused"))
+        for name in queries.paused_limits(ledger.db):
+            self.guard.pause(name)
 
     # the till
 
-    def admit(self, candidate: Candidate) -> Ticket | Turned:
+    def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
         """See `Till`."""
         now = self.clock()
-        route, ask, who = candidate.route, candidate.ask, candidate.who
-        upstream = route.upstream
-        billing = "subscription" if who.subscription and upstream.billing == "api" else upstream.billing
-        pricer = Pricer(self._book, upstream.provider, now, free=billing == "free")
-        expected_nusd, worst_nusd = pricer.expect(ask)
-        opening = Opening(
-            id=self.ledger.next_request_id(),
-            admitted_at=now,
-            upstream=upstream.name,
-            provider=upstream.provider,
-            dialect=upstream.dialect,
-            billing=billing,
-            method=candidate.method,
-            path=_text(route.path),
-            model=ask.model,
-            user=who.user,
-            project=who.project,
-            session=who.session,
-            key=who.key,
-            client=who.client,
-            stream=ask.stream,
-            request_bytes=candidate.request_bytes,
-            reserved_nusd=expected_nusd,
-            worst_nusd=worst_nusd,
-        )
-        if self.paused_at is not None and billing != "free":
-            return self._turn_away(opening, now, "Spending is paused on this machine. " + RESUME_ADVICE)
-        reservation = None
-        if billing == "api" or (billing == "subscription" and self._budget.count_subscription):
-            decision = self.guard.admit(expected_nusd, now)
-            if isinstance(decision, Refused):
-                self.changed("limits")
-                return self._turn_away(opening, now, self._why_refused(decision))
-            reservation = decision
-        ticket = Ticket(opening.id, candidate, self.ledger.reserve(opening), now)
-        self.in_flight[opening.id] = Entry(ticket, opening, reservation, pricer)
-        self.changed("in_flight", "limits")
-        return ticket
+        case = self._case(candidate, candidate.ask.model, now)
+        if self.paused_at is not None and case.billing != "free":
+            return self._turn_away(case, now, PAUSED)
+        decision = self._decide(case, now)
+        return self._hold(case, decision, now) if isinstance(decision, Refused) else decision
+
+    def abandon(self, held: Held) -> None:
+        """See `Till`."""
+        waiting = self.holds.drop(held.id)
+        if waiting is not None:
+            self._record(waiting.case, Closing(settled_at=self.clock(), outcome="aborted", basis=""))
+            self.changed("in_flight")
+        elif not held.decided.cancelled() and isinstance(decision := held.decided.result(), Ticket):
+            self.settle(decision, "failed")
 
     def settle(self, ticket: Ticket, outcome: Outcome) -> None:
         """See `Till`."""
@@ -136,7 +103,10 @@ class Accounts:
         if outcome == "failed":
             closing = Closing(settled_at=now, outcome=outcome, basis="")
         else:
-            closing = _closing(ticket, entry.cost(outcome), outcome, now)
+            cost = entry.cost(outcome)
+            closing = entry.closing(cost, outcome, now)
+            if cost.basis in {"reported", "billed"} and ticket.status < 400:
+                self.learner.observe(entry.case.candidate.ask, entry.opening.session, cost.usage, now)
         alerts: tuple[AlertRow, ...] = ()
         if entry.reservation is not None:
             alerts = self._alerts(self.guard.settle(entry.reservation, closing.cost_nusd), now)
@@ -145,6 +115,7 @@ class Accounts:
         if closing.cost_nusd:
             self.burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
+        self._retry_held()
 
     # steering
 
@@ -152,47 +123,216 @@ class Accounts:
         """Put other limits in force; thresholds that are passed already fire now."""
         now = self.clock()
         self.ledger.flush()
-        self._budget = budget
-        self.guard.configure(budget.limits, now, self.spent_between, self._fired)
-        alerts = self._alerts([each for window in self.guard.windows for each in crossings(window)], now)
+        self.budget = budget
+        since = self.guard.history_since(budget.limits, now)
+        history = queries.history(self.ledger.db, since, subscription=budget.count_subscription)
+        self.guard.configure(budget.limits, now, history, self._fired)
+        granted = queries.grants(self.ledger.db)
+        self.guard.restore_grants((each.limit, each.subject, each.at, each.nusd) for each in granted)
+        alerts = self._alerts(self.guard.crossed(), now)
         if alerts:
             self.ledger.fire(alerts)
         self.changed("limits")
+        self._retry_held()
+
+    def grant(self, limit: str, subject: str, nusd: int) -> None:
+        """Let a counter go so much beyond its cap until its window ends. Raises KeyError if there is no such
+        counter, LedgerError if it cannot be recorded.
+        """
+        now = self.clock()
+        window = self.guard.find(limit, subject, now)
+        self.ledger.write(
+            'insert into grants ("limit", subject, window_starts_at, nusd, at) values (?, ?, ?, ?, ?)',
+            (limit, subject, window.starts_at, nusd, now),
+        )
+        self.guard.grant(limit, subject, nusd, now)
+        self.changed("limits")
+        self._retry_held()
+
+    def approve(self, request_id: int) -> bool:
+        """Let a held request through this once; False if it is not held."""
+        waiting = self.holds.get(request_id)
+        if waiting is None or waiting.held.decided.done():
+            return False
+        approved = frozenset({waiting.refused.window.limit.name})
+        while isinstance(decision := self._decide(waiting.case, self.clock(), approved), Refused):
+            approved |= {decision.window.limit.name}
+        self.holds.decide(waiting, decision)
+        self.changed("in_flight", "limits")
+        return True
+
+    def refuse(self, request_id: int) -> bool:
+        """Turn a held request away; False if it is not held."""
+        waiting = self.holds.get(request_id)
+        if waiting is None:
+            return False
+        self._turn_held_away(waiting, "It was held and then refused by its owner.")
+        return True
+
+    def kill(self, request_id: int) -> bool:
+        """Cut a running request; False if there is none, or it is not on its way yet."""
+        entry = self.in_flight.get(request_id)
+        if entry is None or entry.ticket.kill is None:
+            return False
+        entry.ticket.kill()
+        return True
+
+    def pause(self, by: str, limit: str | None = None) -> None:
+        """Refuse whatever can cost, or what matches a limit, until resumed; outlives the daemon. Raises
+        LedgerError.
+        """
+        now = self.clock()
+        if limit is not None:
+            self.ledger.write("insert or replace into meta values (?, ?)", (f"paused:{limit}", f"{now} {by}"))
+            self.guard.pause(limit)
+            self.changed("limits")
+        elif self.paused_at is None:
+            self.ledger.write("insert or replace into meta values ('paused', ?)", (f"{now} {by}",))
+            self.paused_at, self.paused_by = now, by
+            self.changed("daemon")
+
+    def resume(self, limit: str | None = None) -> None:
+        """Admit again. Raises LedgerError."""
+        if limit is not None:
+            self.ledger.write("delete from meta where key = ?", (f"paused:{limit}",))
+            self.guard.resume(limit)
+            self.changed("limits")
+        elif self.paused_at is not None:
+            self.ledger.write("delete from meta where key = 'paused'")
+            self.paused_at, self.paused_by = None, ""
+            self.changed("daemon")
+
+    def tick(self) -> None:
+        """Open the windows that have begun, turn away whoever was held too long. To be called often."""
+        now = self.clock()
+        if self.guard.roll(now):
+            self.changed("limits", "burn", "spending")
+            self._retry_held()
+        for waiting in self.holds:
+            if now >= waiting.until:
+                seconds = waiting.refused.window.limit.hold_seconds
+                self._turn_held_away(waiting, f"It was held for {seconds} s and nobody allowed it.")
+
+    def stop(self) -> None:
+        """Turn away whoever is held: nobody can decide any more."""
+        for waiting in self.holds:
+            self._turn_held_away(waiting, "It was held, and budgetd was stopped.")
 
     def warn_of_config(self, error: str) -> None:
         """Fire the alert that a changed file is not in force."""
         self._fire(config_alert(error, self.ledger.next_alert_id(), self.clock()))
 
-    def pause(self, by: str) -> None:
-        """Refuse whatever can cost, until resumed; outlives the daemon. Raises LedgerError."""
-        if self.paused_at is None:
-            now = self.clock()
-            self.ledger.write("insert or replace into meta values ('paused', ?)", (f"{now} {by}",))
-            self.paused_at, self.paused_by = now, by
-            self.changed("daemon")
+    # deciding
 
-    def resume(self) -> None:
-        """Admit again. Raises LedgerError."""
-        if self.paused_at is not None:
-            self.ledger.write("delete from meta where key = 'paused'")
-            self.paused_at, self.paused_by = None, ""
-            self.changed("daemon")
-
-    def roll(self) -> None:
-        """Open the windows that have begun. To be called every second."""
-        if self.guard.roll(self.clock()):
-            self.changed("limits", "burn", "spending")
-
-    def spent_between(self, since: float, until: float) -> int:
-        """Nanodollars that count against limits, by requests admitted in [since, until)."""
-        return queries.spent_between(
-            self.ledger.db, since, until, subscription=self._budget.count_subscription
+    def _case(self, candidate: Candidate, model: str, now: float, id: int | None = None) -> Case:
+        """A request, priced as if it asked for this model."""
+        upstream, who = candidate.route.upstream, candidate.who
+        billing: Billing = (
+            "subscription" if who.subscription and upstream.billing == "api" else upstream.billing
+        )
+        pricer = Pricer(self._book, upstream.provider, now, free=billing == "free", learner=self.learner)
+        if model != candidate.ask.model:
+            ask = msgspec.structs.replace(candidate.ask, model=model)
+            candidate = msgspec.structs.replace(candidate, ask=ask)
+        subject = Subject(
+            provider=upstream.provider,
+            upstream=upstream.name,
+            model=model,
+            user=who.user or self.budget.users.get(who.key, ""),
+            project=who.project,
+            session=who.session,
+            key=who.key,
+            client=who.client,
+        )
+        return Case(
+            id=self.ledger.next_request_id() if id is None else id,
+            candidate=candidate,
+            subject=subject,
+            billing=billing,
+            pricer=pricer,
+            estimate=pricer.expect(candidate.ask, who.session),
         )
 
-    # inside
+    def _decide(
+        self, case: Case, now: float, approved: frozenset[str] = frozenset()
+    ) -> Ticket | Turned | Refused:
+        """Let a request in or turn it away; Refused if it is to be held."""
+        counts = case.billing == "api" or (case.billing == "subscription" and self.budget.count_subscription)
+        if not counts:
+            return self._let_in(case, None, now)
+        decision = self.guard.admit(case.demand, now, approved=approved)
+        if isinstance(decision, Reservation):
+            return self._let_in(case, decision, now)
+        self.changed("limits")
+        if decision.action == "downgrade":
+            return self._downgrade(case, decision, now)
+        if decision.action == "hold":
+            return decision
+        return self._turn_away(case, now, self._why_refused(decision, case))
 
-    def _fired(self, limit: str, window_starts_at: float) -> set[int]:
-        return queries.fired_thresholds(self.ledger.db, limit, window_starts_at)
+    def _hold(self, case: Case, refused: Refused, now: float) -> Held:
+        self.changed("in_flight")
+        return self.holds.add(case, refused, now)
+
+    def _downgrade(self, case: Case, refused: Refused, now: float) -> Ticket | Turned:
+        """Reserve for a cheaper model in place of the one that has no room."""
+        fallback = refused.window.limit.fallback_model
+        why = self._why_refused(refused, case)
+        if not case.candidate.replaceable:
+            return self._turn_away(
+                case, now, f"{why} It cannot be downgraded to {fallback}: its body names no model."
+            )
+        cheaper = self._case(case.candidate, fallback, now, case.id)
+        if cheaper.estimate.expected_nusd >= case.estimate.expected_nusd:
+            return self._turn_away(case, now, f"{why} {fallback} would not be cheaper.")
+        decision = self.guard.admit(cheaper.demand, now)
+        if isinstance(decision, Refused):
+            return self._turn_away(case, now, f"{why} Nor has it room for {fallback}.")
+        cheaper = msgspec.structs.replace(cheaper, replaced_model=case.subject.model)
+        return self._let_in(cheaper, decision, now)
+
+    def _let_in(self, case: Case, reservation: Reservation | None, now: float) -> Ticket:
+        opening = case.opening(now, reservation.amount_nusd if reservation else 0)
+        model = case.subject.model if case.replaced_model else ""
+        ticket = Ticket(case.id, case.candidate, self.ledger.reserve(opening), now, model)
+        self.in_flight[case.id] = Entry(case, ticket, opening, reservation)
+        self.changed("in_flight", "limits")
+        return ticket
+
+    def _turn_away(self, case: Case, now: float, message: str) -> Turned:
+        self._record(case, Closing(settled_at=now, outcome="refused", basis=""))
+        return Turned(message)
+
+    def _record(self, case: Case, closing: Closing) -> None:
+        """The row of a request that is never sent."""
+        self.ledger.record_refusal(case.opening(closing.settled_at, 0), closing)
+
+    def _turn_held_away(self, waiting: Waiting, why: str) -> None:
+        now = self.clock()
+        waiting.refused.window.refuse(now)
+        message = f"{self._why_refused(waiting.refused, waiting.case)} {why}"
+        self.holds.decide(waiting, self._turn_away(waiting.case, now, message))
+        self.changed("in_flight")
+
+    def _retry_held(self) -> None:
+        """Room may have come up."""
+        if self.holds:
+            self.holds.retry(self._ask_again)
+            self.changed("in_flight")
+
+    def _ask_again(self, waiting: Waiting) -> Ticket | Turned | None:
+        if waiting.held.decided.done():
+            return None
+        decision = self._decide(waiting.case, self.clock())
+        return None if isinstance(decision, Refused) else decision
+
+    def _why_refused(self, refused: Refused, case: Case) -> str:
+        return why_refused(refused, case.estimate.unbounded, self.zone)
+
+    # alerts
+
+    def _fired(self, limit: str, subject: str, since: float) -> set[int]:
+        return queries.fired_thresholds(self.ledger.db, limit, subject, since)
 
     def _alerts(self, passed: list[Crossing], now: float) -> tuple[AlertRow, ...]:
         if not passed:
@@ -202,81 +342,11 @@ class Accounts:
         self.changed("alerts")
         return alerts
 
-    def _turn_away(self, opening: Opening, now: float, message: str) -> Turned:
-        opening = msgspec.structs.replace(opening, reserved_nusd=0)
-        self.ledger.record_refusal(opening, Closing(settled_at=now, outcome="refused", basis=""))
-        return Turned(message)
-
-    def _why_refused(self, refused: Refused) -> str:
-        window = refused.window
-        limit = window.limit
-        left = limit.limit_nusd - window.spent_nusd - window.reserved_nusd
-        resets = datetime.fromtimestamp(window.ends_at, UTC).astimezone(self.zone)
-        reserved = f" and {format_usd(window.reserved_nusd)} reserved by requests in flight"
-        return (
-            f"The {limit.name} limit of {format_usd(limit.limit_nusd)} has no room for this request:"
-            f" {format_usd(window.spent_nusd)} spent{reserved if window.reserved_nusd else ''},"
-            f" {format_usd(max(0, left))} left, about {format_usd(refused.amount_nusd)} needed."
-            f" It resets on {resets:%a %d %b at %H:%M}."
-            " To raise it, press e in budgettop or edit budget.toml."
-        )
-
-    def _recover(self, now: float) -> None:
-        """Count what was in flight when the last daemon was killed, at what was expected of it."""
-        left = queries.open_requests(self.ledger.db)
-        if not left:
-            return
-        for opening in left:
-            closing = Closing(
-                settled_at=now, outcome="recovered", basis="recovered", cost_nusd=opening.reserved_nusd
-            )
-            self.ledger.settle(opening, closing)
-        cost_nusd = sum(opening.reserved_nusd for opening in left)
-        self._fire(recovered_alert(len(left), cost_nusd, self.ledger.next_alert_id(), now))
-        self.ledger.flush()
-
     def _fire(self, alert: AlertRow) -> None:
         """An alert that no settlement caused."""
         self.board.post((alert,))
         self.ledger.fire((alert,))
         self.changed("alerts")
-
-
-MAX_TEXT = 200
-"""Characters of a path or a model's name that are kept."""
-
-RESUME_ADVICE = "To resume, press space in budgettop or run `budgetd resume`."
-
-
-def _closing(ticket: Ticket, cost: Cost, outcome: Outcome, now: float) -> Closing:
-    usage = cost.usage
-    return Closing(
-        settled_at=now,
-        outcome=outcome,
-        basis=cost.basis,
-        status=ticket.status,
-        cost_nusd=cost.nusd,
-        model_billed=cost.model,
-        input_tokens=usage.input_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        cache_write_1h_tokens=usage.cache_write_1h_tokens,
-        input_audio_tokens=usage.input_audio_tokens,
-        output_tokens=usage.output_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        output_audio_tokens=usage.output_audio_tokens,
-        web_searches=usage.web_searches,
-        price_id=cost.price_id,
-        ttft_seconds=ticket.ttft_seconds,
-        duration_seconds=ticket.duration_seconds,
-        response_bytes=ticket.response_bytes,
-        provider_request_id=ticket.provider_request_id,
-    )
-
-
-def _text(text: str) -> str:
-    """A name for the record: bounded, and valid Unicode whatever bytes it was made from."""
-    return text[:MAX_TEXT].encode("utf-8", "replace").decode() if not text.isascii() else text[:MAX_TEXT]
 
 
 def _never_recorded(ticket: Ticket) -> bool:

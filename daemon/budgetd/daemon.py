@@ -93,6 +93,7 @@ class Daemon:
         if self._ticking is not None:
             self._ticking.cancel()
         if self._listener is not None:
+            self._accounts.stop()
             await self._listener.stop(GRACE_SECONDS)
         if self._control is not None:
             await self._control.stop()
@@ -139,7 +140,8 @@ class Daemon:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             turn += 1
-            if self._accounts.in_flight:
+            self._accounts.tick()
+            if self._accounts.in_flight or self._accounts.holds:
                 self._changed("in_flight")
             if ledger.failure != failure:
                 failure = ledger.failure
@@ -151,7 +153,6 @@ class Daemon:
                 self._forwarder.check_silence()
 
     def _every_second(self) -> None:
-        self._accounts.roll()
         if self._stale and self._control is not None:
             self._control.changed(*self._stale)
             self._stale.clear()

@@ -76,6 +76,8 @@ class InFlight(State, frozen=True):
     """What is reserved for it; of a held request, what it needs."""
     held_by: str = ""
     """The limit that holds it."""
+    held_subject: str = ""
+    """The subject of the counter that has no room for it: what a grant has to name."""
     held_until: float | None = None
     """When silence refuses it."""
     asked_model: str = ""

@@ -2,14 +2,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetd.budget.burn import Burn
-from budgetd.budget.guard import Window
+from budgetd.budget.counters import Window
 from budgetd.budget.limits import Limit
 
 NOON = 1_795_435_200.0
 
 
 def day(spent: int, cap: int = 1000) -> Window:
-    return Window(Limit("daily", "day", cap), NOON - 43200, NOON + 43200, spent_nusd=spent)
+    return Window(Limit("daily", "day", cap), "", NOON - 43200, NOON + 43200, spent_nusd=spent)
 
 
 def test_nothing_is_foretold_from_a_first_request() -> None:
@@ -53,7 +53,8 @@ def test_minutes_older_than_an_hour_are_forgotten() -> None:
 
 
 def month(spent: int) -> Window:
-    return Window(Limit("monthly", "month", 10**6), NOON - 20 * 86400, NOON + 10 * 86400, spent_nusd=spent)
+    limit = Limit("monthly", "month", 10**6)
+    return Window(limit, "", NOON - 20 * 86400, NOON + 10 * 86400, spent_nusd=spent)
 
 
 def test_a_month_goes_on_at_its_own_mean_since_there_is_a_record() -> None:
@@ -66,3 +67,26 @@ def test_a_month_is_not_foretold_from_a_first_day() -> None:
     burn = Burn([(NOON - 1800, 10)], NOON - 3600)
     assert burn.forecast(month(2000), NOON) is None
     assert burn.month_forecast(2000, (NOON - 20 * 86400, NOON + 10 * 86400), NOON) is None
+
+
+def test_nothing_is_foretold_of_a_window_without_an_end() -> None:
+    burn = Burn([(NOON - 60 * minute, 10) for minute in range(1, 30)])
+    for window in ("total", "5h"):
+        endless = Window(Limit("all", window, 1000), "", NOON - 18000, None, spent_nusd=300)
+        assert burn.forecast(endless, NOON) is None
+        assert burn.cap_at(endless, NOON) is None
+
+
+def test_a_limit_on_some_requests_goes_on_at_its_own_mean() -> None:
+    burn = Burn([(NOON - 60 * minute, 1000) for minute in range(30)], NOON - 40 * 86400)
+    limit = Limit("opus", "day", 10**6, match=(("model", ("claude-opus-*",)),))
+    window = Window(limit, "", NOON - 43200, NOON + 43200, spent_nusd=300)
+    assert burn.forecast(window, NOON) == 600
+
+
+def test_a_grant_puts_off_the_cap() -> None:
+    burn = Burn([(NOON - 60 * minute, 10) for minute in range(1, 30)])
+    window = day(1000)
+    assert burn.cap_at(window, NOON) is None
+    window.granted_nusd = 100
+    assert burn.cap_at(window, NOON) is not None

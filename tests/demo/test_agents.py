@@ -28,6 +28,9 @@ class Gate:
         self.requests: list[web.Request] = []
         self.bodies: list[Any] = []
         self.refuse_next = 0
+        self.open = asyncio.Event()
+        """While it is not set, requests are held."""
+        self.open.set()
         self.moved = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -35,6 +38,7 @@ class Gate:
         body = await request.read()
         self.bodies.append(json.loads(body) if body else None)
         self.moved.set()
+        await self.open.wait()
         if self.refuse_next:
             self.refuse_next -= 1
             return web.json_response({"error": {"type": "budget_exceeded"}}, status=402)
@@ -111,6 +115,18 @@ async def test_a_refused_agent_asks_the_same_again_until_it_is_admitted(provider
         await one_task(base, "Codex")
     assert gate.bodies[0] == gate.bodies[1] == gate.bodies[2] == gate.bodies[3]
     assert len(gate.bodies[3]["input"]) == 2
+
+
+async def test_an_agent_waits_while_its_request_is_held(provider: str) -> None:
+    async with gated(provider) as (gate, base):
+        gate.open.clear()
+        asking = asyncio.create_task(one_task(base, "Scraper"))
+        await gate.until(1)
+        await asyncio.sleep(0.3)
+        assert len(gate.requests) == 1
+        gate.open.set()
+        await asking
+    assert len(gate.requests) > 1
 
 
 async def test_an_agent_outlives_a_failing_provider(failing_provider: str) -> None:

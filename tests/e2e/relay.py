@@ -43,6 +43,11 @@ class Relay:
         with self._lock:
             return bytes(self._received)
 
+    def lead_to(self, proxy: str) -> None:
+        """Pass on what connects from now on to another address."""
+        self._host, _, port = proxy.rpartition(":")
+        self._proxy_port = int(port)
+
     def clear(self) -> None:
         with self._lock:
             self._sent.clear()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from budgetwire.client import Client
 from budgetwire.errors import Unreachable
@@ -24,6 +24,21 @@ T = TypeVar("T")
 
 START_SECONDS = 20.0
 WAIT_SECONDS = 20.0
+
+
+class Process(Protocol):
+    """What is needed of a daemon's process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 def noon_zone() -> str:
@@ -63,16 +78,16 @@ class Home:
         self.places.config.write_text("\n".join([*lines, config]))
         if budget:
             self.places.budget.write_text(budget)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.stderr = str(self.path / "stderr")
+        """Where its standard error goes."""
+        self.process: Process | None = None
         self.address = ""
 
     # the process
 
     def start(self) -> None:
         """Start budgetd and wait until it answers."""
-        command = [sys.executable, "-m", "budgetd.cli", "serve", "--log-file", str(self.places.log)]
-        with (self.path / "stderr").open("ab") as complaints:
-            self.process = subprocess.Popen(command, env=environment(self.path), stderr=complaints)
+        self.process = self.spawn()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
@@ -82,6 +97,12 @@ class Home:
             else:
                 return
         raise AssertionError(f"budgetd did not start: {self.complaints()}")
+
+    def spawn(self) -> "Process":
+        """Start a process that is not up yet."""
+        command = [sys.executable, "-m", "budgetd.cli", "serve", "--log-file", str(self.places.log)]
+        with Path(self.stderr).open("ab") as complaints:
+            return subprocess.Popen(command, env=environment(self.path), stderr=complaints)
 
     def stop(self) -> int:
         """Stop it in order; its exit code."""
@@ -112,7 +133,7 @@ class Home:
 
     def complaints(self) -> str:
         """Its log and its standard error."""
-        files = (self.places.log, self.path / "stderr")
+        files = (self.places.log, Path(self.stderr))
         return "".join(file.read_text() for file in files if file.exists())
 
     def _end(self, number: signal.Signals) -> int:

@@ -8,44 +8,9 @@ from hypothesis import strategies as st
 
 from budgetd.errors import LedgerError
 from budgetd.ledger import queries
-from budgetd.ledger.rows import AlertRow, Closing, Opening
+from budgetd.ledger.rows import Closing
 from budgetd.ledger.writer import Ledger
-from budgetwire.messages import QueryRequests
-
-HOUR = 3600.0
-T0 = 1_795_435_200.0
-
-
-def opening(id: int, at: float = T0, **more: object) -> Opening:
-    values = {
-        "upstream": "anthropic", "provider": "anthropic", "dialect": "anthropic", "billing": "api",
-        "method": "POST", "path": "/v1/messages", "model": "claude-sonnet-5", "user": "", "project": "",
-        "session": "", "key": "k_123456", "client": "curl", "stream": True, "request_bytes": 10,
-        "reserved_nusd": 100, "worst_nusd": None,
-    }  # fmt: skip
-    return Opening(id=id, admitted_at=at, **(values | more))
-
-
-def closing(cost: int, **more: object) -> Closing:
-    return Closing(settled_at=T0 + 1, outcome="ok", basis="reported", status=200, cost_nusd=cost, **more)
-
-
-def alert(id: int, pct: int = 80) -> AlertRow:
-    return AlertRow(
-        id=id, rule="threshold", severity="warning", limit="daily", window_starts_at=T0, threshold_pct=pct,
-        message="daily passed 80 %", fired_at=T0,
-    )  # fmt: skip
-
-
-def on_disk(path: Path, sql: str) -> list[tuple]:
-    """What another process would read."""
-    with sqlite3.connect(path) as db:
-        return db.execute(sql).fetchall()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
+from ledger.rows import HOUR, T0, alert, closing, on_disk, opening
 
 
 async def test_a_reservation_is_on_record_once_its_future_is_done(path: Path) -> None:
@@ -89,7 +54,19 @@ async def test_an_alert_of_one_window_and_threshold_is_kept_once(path: Path) -> 
     ledger.fire((alert(1), alert(2), alert(3, pct=95)))
     ledger.flush()
     assert on_disk(path, "select id from alerts order by id") == [(1,), (3,)]
-    assert queries.fired_thresholds(ledger.db, "daily", T0) == {80, 95}
+    assert queries.fired_thresholds(ledger.db, "daily", "", T0) == {80, 95}
+    await ledger.close()
+
+
+async def test_an_alert_of_each_counter_is_kept(path: Path) -> None:
+    ledger = Ledger(path)
+    ledger.fire((alert(1, subject="acme"), alert(2, subject="notes"), alert(3, subject="notes")))
+    ledger.fire((alert(4, subject="notes", window_starts_at=T0 - 60),))
+    ledger.flush()
+    assert on_disk(path, "select id from alerts order by id") == [(1,), (2,), (4,)]
+    assert queries.fired_thresholds(ledger.db, "daily", "acme", T0) == {80}
+    assert queries.fired_thresholds(ledger.db, "daily", "", T0) == set()
+    assert queries.fired_thresholds(ledger.db, "daily", "notes", T0 + 1) == set()
     await ledger.close()
 
 
@@ -110,7 +87,7 @@ async def test_open_reservations_are_found_after_a_kill(path: Path) -> None:
     ledger.flush()
     # No close: the process is gone, and another opens the files.
     other = Ledger(path)
-    assert [row.id for row in queries.open_requests(other.db)] == [2]
+    assert [(row.id, row.expected_nusd) for row in queries.open_requests(other.db)] == [(2, 90)]
     await other.close()
     await ledger.close()
 
@@ -191,21 +168,3 @@ def test_spending_between_two_instants_is_that_of_the_rows_between_them(
         await ledger.close()
 
     asyncio.run(run())
-
-
-async def test_rows_are_queried_newest_first_by_what_they_match(path: Path) -> None:
-    ledger = Ledger(path)
-    for id in range(1, 8):
-        row = opening(id, T0 + id, project="a" if id % 2 else "b")
-        _ = ledger.reserve(row)
-        ledger.settle(row, closing(id))
-    ledger.flush()
-    first = queries.query_requests(ledger.db, QueryRequests(id=1, count=2, project="a"))
-    assert [row.id for row in first.requests] == [7, 5]
-    assert first.more
-    rest = queries.query_requests(ledger.db, QueryRequests(id=1, count=2, project="a", before_id=5))
-    assert [row.id for row in rest.requests] == [3, 1]
-    assert not rest.more
-    assert rest.requests[0].cost_nusd == 3
-    assert rest.requests[0].stream is True
-    await ledger.close()

@@ -1,18 +1,13 @@
 """What a request is expected to cost and can cost, and what a broken response is taken to have used."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetd.metering.usage import Ask, Reading, Usage
-from budgetd.pricing.estimate import (
-    EXPECTED_OUTPUT,
-    INPUT_MARGIN,
-    UNREAD_INPUT,
-    UNREAD_OUTPUT,
-    estimate,
-    streamed_usage,
-)
+from budgetd.pricing.estimate import INPUT_MARGIN, LEAST_PCT, estimate, streamed_usage
+from budgetd.pricing.families import EXPECTED_OUTPUT, UNREAD_INPUT, UNREAD_OUTPUT
 from budgetd.pricing.rates import SCALE, Price, Rates, Tier
 from pricing.usages import possible_usages
 
@@ -61,11 +56,62 @@ asks = st.builds(
 )
 
 
-@given(ask=asks, price=prices)
-def test_the_expected_cost_lies_between_nothing_and_the_worst(ask: Ask, price: Price) -> None:
-    sized = estimate(ask, price)
+@given(ask=asks, price=prices, learned=st.none() | possible_usages())
+def test_the_expected_cost_lies_between_nothing_and_the_worst(
+    ask: Ask, price: Price, learned: Usage | None
+) -> None:
+    sized = estimate(ask, price, learned)
     assert sized.expected_nusd >= 0
     assert sized.worst_nusd is None or sized.expected_nusd <= sized.worst_nusd
+
+
+@given(ask=asks, price=prices)
+def test_a_request_is_either_bounded_or_says_why_not(ask: Ask, price: Price) -> None:
+    sized = estimate(ask, price)
+    assert (sized.worst_nusd is None) == bool(sized.unbounded)
+
+
+@st.composite
+def bounded_exchanges(draw: st.DrawFn) -> tuple[Ask, Price, Usage]:
+    """A bounded request, and a usage that it allows: as much as that in any class of tokens."""
+    uses = draw(st.sampled_from([0, 0, 1, 7]))
+    ask = msgspec.structs.replace(
+        draw(asks), understood=True, server_tool_uses=uses, output_cap=draw(st.integers(0, 128_000))
+    )
+    price = draw(prices)
+    window = draw(st.integers(500_001, 2_000_000))
+    fee = draw(st.integers(1, 100 * PER_TOKEN))
+    price = msgspec.structs.replace(
+        price, context_window=window, rates=msgspec.structs.replace(price.rates, web_search=fee)
+    )
+    most = (uses + 1) * window if ask.open_input or uses else ask.body_bytes + INPUT_MARGIN
+    read, written, audio = (draw(st.integers(0, most // 3)) for _ in range(3))
+    output = draw(st.integers(0, (uses + 1) * (ask.output_cap or 0)))
+    return (
+        ask,
+        price,
+        Usage(
+            input_tokens=draw(st.sampled_from([most, read + written + audio])),
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+            cache_write_1h_tokens=draw(st.integers(0, written)) if ask.cache_write_1h else 0,
+            input_audio_tokens=audio,
+            output_tokens=output,
+            reasoning_tokens=draw(st.integers(0, output // 2)),
+            output_audio_tokens=draw(st.integers(0, output // 2)),
+            web_searches=draw(st.integers(0, uses)),
+        ),
+    )
+
+
+@given(bounded_exchanges())
+def test_no_usage_that_a_bounded_request_allows_costs_more_than_its_worst(
+    exchange: tuple[Ask, Price, Usage],
+) -> None:
+    ask, price, usage = exchange
+    worst = estimate(ask, price).worst_nusd
+    assert worst is not None
+    assert price.cost_nusd(usage) <= worst
 
 
 @given(ask=asks, price=prices, usage=possible_usages())
@@ -104,11 +150,33 @@ def test_input_outside_the_body_is_bounded_by_the_window_if_that_is_known() -> N
     ask = Ask(body_bytes=100, output_cap=10, open_input=True)
     assert estimate(ask, PRICE).worst_nusd == 200_000 * 4_000 + 10 * 15_000
     assert estimate(ask, BARE).worst_nusd is None
+    longer = msgspec.structs.replace(PRICE, tiers=(Tier(200_000, PRICE.rates),))
+    assert estimate(ask, longer).worst_nusd is None, "it has a price for more than its window"
 
 
-def test_each_use_of_a_provider_tool_reads_the_window_once_more_and_bears_its_fee() -> None:
+@pytest.mark.parametrize(
+    ("ask", "price", "words"),
+    [
+        (Ask(body_bytes=9), PRICE, "set max_tokens"),
+        (Ask(body_bytes=9, output_cap=9, server_tool_uses=None), PRICE, "give each tool max_uses"),
+        (Ask(body_bytes=9, output_cap=9, server_tool_uses=1), BARE, "their fee is not known"),
+        (Ask(body_bytes=9, output_cap=9, open_input=True), BARE, "send the content itself"),
+        (Ask(body_bytes=9, understood=False), PRICE, "could not be read"),
+    ],
+)
+def test_a_request_without_a_bound_is_told_what_would_give_it_one(ask: Ask, price: Price, words: str) -> None:
+    assert words in estimate(ask, price).unbounded
+
+
+def test_a_request_that_lacks_several_bounds_is_told_of_each() -> None:
+    why = estimate(Ask(body_bytes=9, server_tool_uses=None), PRICE).unbounded
+    assert "max_tokens" in why
+    assert "max_uses" in why
+
+
+def test_each_use_of_a_provider_tool_calls_the_model_once_more_and_bears_its_fee() -> None:
     ask = Ask(body_bytes=100, output_cap=10, server_tool_uses=2)
-    assert estimate(ask, PRICE).worst_nusd == 3 * 200_000 * 4_000 + 10 * 15_000 + 2 * 10_000_000
+    assert estimate(ask, PRICE).worst_nusd == 3 * 200_000 * 4_000 + 3 * 10 * 15_000 + 2 * 10_000_000
     assert estimate(ask, PRICE).expected.web_searches == 1
     endless = msgspec.structs.replace(ask, server_tool_uses=None)
     assert estimate(endless, PRICE).worst_nusd is None
@@ -155,6 +223,20 @@ def test_a_body_that_could_not_be_read_is_guessed_high_up_to_a_point_and_never_b
     assert sized.worst_nusd is None
     huge = msgspec.structs.replace(ask, body_bytes=60 * 2**20)
     assert estimate(huge, PRICE).expected.input_tokens == UNREAD_INPUT
+
+
+def test_whatever_was_learned_a_part_of_the_full_price_of_the_input_is_expected() -> None:
+    ask = Ask(model="gpt-5", body_bytes=35_000, output_cap=10)
+    sized = estimate(ask, PRICE, Usage(input_tokens=1))
+    assert sized.expected_nusd == 10_000 * 3_000 * LEAST_PCT // 100
+
+
+def test_what_was_learned_is_priced_class_by_class() -> None:
+    ask = Ask(model="gpt-5", body_bytes=35_000, output_cap=64_000)
+    usage = Usage(input_tokens=10_000, cache_read_tokens=9_000, cache_write_tokens=900, output_tokens=200)
+    sized = estimate(ask, PRICE, usage)
+    assert sized.expected == usage
+    assert sized.expected_nusd == 9_000 * 500 + 900 * 4_000 + 100 * 3_000 + 200 * 15_000
 
 
 def test_no_more_input_is_expected_than_the_window_takes() -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from budgetd.metering import Ask, Reading, Usage
 from budgetd.pricing.book import load_book
+from budgetd.pricing.learning import Learner
 from budgetd.pricing.pricer import MOST_NUSD, Pricer
 
 AT = 1_795_435_200.0
@@ -73,13 +74,13 @@ def test_a_stream_that_never_told_its_usage_is_estimated_from_what_streamed() ->
 
 def test_what_is_not_understood_is_recorded_as_unmetered_at_what_was_expected() -> None:
     cost = tally(None, metered=False)
-    assert (cost.basis, cost.nusd) == ("unmetered", pricer().expect(ASK)[0])
+    assert (cost.basis, cost.nusd) == ("unmetered", pricer().expect(ASK).expected_nusd)
     assert tally(None, Ask(understood=False, body_bytes=100)).basis == "unmetered"
 
 
 def test_an_upstream_that_bills_nothing_costs_nothing_whatever_its_model() -> None:
     free = pricer(free=True)
-    assert free.expect(ASK) == (0, 0)
+    assert (free.expect(ASK).expected_nusd, free.expect(ASK).worst_nusd) == (0, 0)
     cost = free.tally(ASK, Reading(usage=USED, complete=True), failed=False, metered=True)
     assert (cost.nusd, cost.usage) == (0, USED)
 
@@ -87,3 +88,19 @@ def test_an_upstream_that_bills_nothing_costs_nothing_whatever_its_model() -> No
 def test_an_absurd_report_stays_within_what_the_ledger_can_add_up() -> None:
     absurd = Usage(input_tokens=10**12, output_tokens=10**12)
     assert tally(Reading(usage=absurd, complete=True)).nusd <= MOST_NUSD
+
+
+def test_what_was_learned_of_a_session_is_expected_of_its_next_request() -> None:
+    learner = Learner()
+    learned = Pricer(BOOK, "anthropic", AT, free=False, learner=learner)
+    first = learned.expect(ASK, "s").expected_nusd
+    assert first == pricer().expect(ASK).expected_nusd
+    learner.observe(ASK, "s", Usage(input_tokens=1_000, cache_write_tokens=1_000, output_tokens=10), AT)
+    assert learned.expect(ASK, "s").expected_nusd < first
+    assert learned.expect(ASK, "s").worst_nusd == pricer().expect(ASK).worst_nusd
+
+
+def test_an_absurd_request_is_expected_to_cost_what_the_ledger_can_add_up() -> None:
+    absurd = pricer().expect(Ask(model="claude-opus-4-8", body_bytes=10**15, output_cap=10**15))
+    assert absurd.worst_nusd == MOST_NUSD
+    assert absurd.expected_nusd <= MOST_NUSD

@@ -1,46 +1,15 @@
 """Clients that go away: what they had asked for is paid, so it is read to its end, or else estimated."""
 
 import asyncio
-import json
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from proxy.setting import ASK, OK, between
+from proxy.setting import ASK, END, HEAD, OK, START, STREAM, TEXT, between, leave, ways
 from support.daemon import InProcess, running
 from support.stream import PATIENCE, Stream
 from support.upstream import Upstream, always
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def event(kind: str, **fields: object) -> bytes:
-    data = f"event: {kind}\ndata: {json.dumps({'type': kind} | fields)}\n\n".encode()
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-START = event(
-    "message_start",
-    message={
-        "id": "msg_1",
-        "model": "claude-opus-4-8",
-        "usage": {"input_tokens": 1000, "output_tokens": 1},
-    },
-)
-TEXT = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "word " * 100})
-END = (
-    event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 700})
-    + event("message_stop")
-    + b"0\r\n\r\n"
-)
-STREAM = ASK[:-1] + b',"stream":true}'
-
-ways = pytest.mark.parametrize("how", ["close", "reset"])
-
-
-def leave(client: Stream, how: str) -> None:
-    client.reset() if how == "reset" else client.close()
 
 
 async def until_draining(daemon: InProcess) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from budgettop import text
 from budgettop.app import BudgetTop
-from budgetwire.messages import Request, Snapshot
+from budgetwire.messages import Change, Request, Snapshot
 from tui import states
 from tui.hand import HandMade, hand_made
 from tui.seen import Seen
@@ -30,11 +30,15 @@ def dashboard(path: Path) -> Callable[..., contextlib.AbstractAsyncContextManage
 
     @contextlib.asynccontextmanager
     async def run(
-        state: Snapshot, size: tuple[int, int] = (120, 34), requests: list[Request] | None = None
+        state: Snapshot,
+        size: tuple[int, int] = (120, 34),
+        requests: list[Request] | None = None,
+        changes: list[Change] | None = None,
     ) -> AsyncGenerator[Seen]:
         daemon: HandMade
         async with hand_made(path, state) as daemon:
-            daemon.requests = requests if requests is not None else []
+            daemon.requests = requests or []
+            daemon.changes = changes or []
             app = BudgetTop(path)
             async with app.run_test(size=size, notifications=True) as pilot:
                 seen = Seen(app, pilot, daemon)

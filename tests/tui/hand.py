@@ -13,9 +13,15 @@ from budgetd.control.server import CommandError, ControlServer
 from budgetwire.messages import (
     VERSION,
     Acknowledge,
+    Approve,
     Call,
+    Change,
+    Grant,
+    Kill,
     Pause,
+    QueryAudit,
     QueryRequests,
+    Refuse,
     Request,
     Resume,
     SetLimit,
@@ -32,6 +38,7 @@ class HandMade:
         self.path = path
         self.state = state
         self.requests: list[Request] = []
+        self.changes: list[Change] = []
         self.calls: list[Call] = []
         self.refusal: CommandError | None = None
         """What the next call is answered with."""
@@ -70,7 +77,7 @@ class HandMade:
     async def _handle(self, call: Call, peer: Peer) -> dict[str, Any]:
         self.calls.append(call)
         await self.gate.wait()
-        if self.refusal and not isinstance(call, QueryRequests):
+        if self.refusal and not isinstance(call, QueryRequests | QueryAudit):
             refusal, self.refusal = self.refusal, None
             raise refusal
         match call:
@@ -78,6 +85,16 @@ class HandMade:
                 self._set_limit(name, cents)
             case Acknowledge(alert_ids=ids):
                 return {"acknowledged": self._acknowledge(ids)}
+            case Grant(limit=name, subject=subject, cents=cents):
+                self._grant(name, subject, cents * 10_000_000)
+            case Approve(request_id=id):
+                self._release(id, "sent")
+            case Refuse(request_id=id) | Kill(request_id=id):
+                self._release(id, None)
+            case Pause(limit=str(name)) | Resume(limit=str(name)):
+                self._change(name, paused=isinstance(call, Pause))
+            case QueryAudit(count=count):
+                return {"changes": [msgspec.to_builtins(change) for change in self.changes[:count]]}
             case Pause() | Resume():
                 at = self.state.at if isinstance(call, Pause) else None
                 self.show(
@@ -95,6 +112,9 @@ class HandMade:
         return {}
 
     def _set_limit(self, name: str, cents: int | None) -> None:
+        if any(one.name == name and one.per for one in self.state.limits):
+            self._change(name, limit_nusd=(cents or 0) * 10_000_000)
+            return
         limits = {one.name: one for one in self.state.limits}
         if cents is None:
             limits.pop(name)
@@ -102,6 +122,37 @@ class HandMade:
             old = limits.get(name) or states.limit(name, 0, 0)
             limits[name] = msgspec.structs.replace(old, limit_nusd=cents * 10_000_000)
         self.show(limits=[limits[name] for name in sorted(limits)])
+
+    def _change(self, name: str, subject: str | None = None, **facts: object) -> None:
+        self.show(
+            limits=[
+                msgspec.structs.replace(one, **facts)
+                if one.name == name and subject in (None, one.subject)
+                else one
+                for one in self.state.limits
+            ]
+        )
+
+    def _grant(self, name: str, subject: str, nusd: int) -> None:
+        """As the daemon does: what the counter held has room now."""
+        self._change(name, subject, granted_nusd=nusd)
+        for request in self.state.in_flight:
+            if (request.held_by, request.held_subject) == (name, subject):
+                self._release(request.id, "sent")
+
+    def _release(self, id: int, phase: str | None) -> None:
+        """Let a held request run, or (no phase) have it gone."""
+        if all(request.id != id for request in self.state.in_flight):
+            raise CommandError("not_found", f"Request {id} is not in flight any more.")
+        self.show(
+            in_flight=[
+                msgspec.structs.replace(request, phase=phase, held_by="", held_subject="", held_until=None)
+                if request.id == id
+                else request
+                for request in self.state.in_flight
+                if request.id != id or phase
+            ]
+        )
 
     def _acknowledge(self, ids: list[int] | None) -> int:
         alerts = [

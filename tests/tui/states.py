@@ -8,6 +8,7 @@ import msgspec
 from budgetwire.messages import (
     Alert,
     Burn,
+    Change,
     Daemon,
     InFlight,
     Limit,
@@ -55,6 +56,40 @@ def in_flight(id: int, **more: object) -> InFlight:
         "reserved_nusd": usd(0.48),
     }
     return InFlight(id=id, **(facts | more))
+
+
+def held(id: int, **more: object) -> InFlight:
+    facts: dict[str, object] = {
+        "phase": "held",
+        "held_by": "opus",
+        "held_subject": "acme-api",
+        "held_until": NOW + 112,
+        "cost_nusd": 0,
+        "output_tokens": 0,
+    }
+    return in_flight(id, **(facts | more))
+
+
+def opus(subject: str, spent: float, reserved: float = 0.0, **more: object) -> Limit:
+    """A counter of a limit that holds, for each project."""
+    facts: dict[str, object] = {
+        "subject": subject,
+        "per": "project",
+        "match": {"model": "claude-opus-*"},
+        "on_exceed": "hold",
+    }
+    return limit("opus", 5, spent, reserved, **(facts | more))
+
+
+def change(id: int, action: str, subject: str, **more: object) -> Change:
+    facts: dict[str, object] = {
+        "at": NOW - 60 * id,
+        "uid": 1000,
+        "name": "budgettop",
+        "before": "",
+        "after": "",
+    }
+    return Change(id=id, action=action, subject=subject, **(facts | more))
 
 
 def alert(id: int, message: str, severity: str = "warning", **more: object) -> Alert:
@@ -164,7 +199,7 @@ def request(id: int, **more: object) -> Request:
         "client": "claude",
         "stream": True,
         "status": 200,
-        "outcome": "complete",
+        "outcome": "ok",
         "basis": "reported",
         "input_tokens": 41_200,
         "cache_read_tokens": 38_000,
@@ -174,6 +209,7 @@ def request(id: int, **more: object) -> Request:
         "web_searches": 0,
         "cost_nusd": usd(0.31),
         "reserved_nusd": usd(0.48),
+        "expected_nusd": usd(0.40),
         "worst_nusd": usd(4.8),
         "price_id": "genai-prices/anthropic/claude-opus-4-8@2026-11-01",
         "ttft_seconds": 0.84,
@@ -214,3 +250,77 @@ def tight() -> Snapshot:
             *(alert(id, f"monthly passed {id} %") for id in range(2, 30)),
         ],
     )
+
+
+def holding() -> Snapshot:
+    """Limits of the long form, one of which holds two requests, and a downgraded one."""
+    state = busy()
+    return msgspec.structs.replace(
+        state,
+        limits=[
+            *state.limits,
+            opus("acme-api", 4.61, 0.39),
+            opus("acme-web", 1.20),
+            limit(
+                "agents",
+                3,
+                2.2,
+                0.1,
+                window="5h",
+                ends_at=None,
+                granted_nusd=usd(2),
+                guarantee="strict",
+                match={"client": "claude,codex"},
+                headroom_nusd=usd(0.25),
+            ),
+            limit(
+                "scraper",
+                20,
+                19.99,
+                0.01,
+                window="total",
+                ends_at=None,
+                on_exceed="downgrade",
+                fallback_model="claude-haiku-4-5",
+                match={"project": "scraper"},
+            ),
+            limit("research", 8, 0.5, window="week", paused=True, match={"user": "grace"}),
+        ],
+        in_flight=[
+            *state.in_flight,
+            held(7),
+            held(8, started_at=NOW - 2, held_until=NOW + 118, session="fix-login", reserved_nusd=usd(0.12)),
+            in_flight(
+                9,
+                started_at=NOW - 6,
+                model="claude-haiku-4-5",
+                asked_model="claude-opus-4-8",
+                project="scraper",
+                session="",
+                cost_nusd=usd(0.004),
+                reserved_nusd=usd(0.02),
+            ),
+        ],
+        alerts=[
+            alert(1, "opus / acme-api holds a request of $0.48: allow it, grant more or refuse it"),
+            *state.alerts,
+        ],
+    )
+
+
+def changes() -> list[Change]:
+    return [
+        change(1, "grant", "agents", after="2000000000"),
+        change(14, "approve", "request 812", name="ada"),
+        change(30, "set_limit", "daily", before="8000000000", after="10000000000"),
+        change(99, "pause", "research", name="budgetd pause"),
+        change(2000, "set_limit", "研究チーム", after="5000000000"),
+    ]
+
+
+def many(count: int = 60) -> Snapshot:
+    """As many counters, some of projects with wide names."""
+    state = busy()
+    subjects = [f"研究-{at:02}" if at % 5 == 2 else f"project-{at:02}" for at in range(count - 2)]
+    counters = [opus(subject, 4.9 - at / 13, 0.05 * (at % 3)) for at, subject in enumerate(subjects)]
+    return msgspec.structs.replace(state, limits=[*state.limits, *counters])

@@ -61,3 +61,20 @@ async def test_an_empty_ledger_is_said(dashboard):
         await seen.shows("No request yet.")
         await seen.press("1")
         await seen.shows("Budgets")
+
+
+async def test_the_details_say_what_was_expected_and_by_how_much_that_was_wrong(dashboard):
+    less, more = states.request(2), states.request(1, cost_nusd=states.usd(0.5), worst_nusd=None)
+    async with dashboard(states.busy(), requests=[less, more]) as seen:
+        await seen.press("2")
+        await seen.shows("expected   $0.40  cost 22 % less")
+        assert "worst case $4.80" in seen.text
+        await seen.press("down")
+        await seen.shows("expected   $0.40  cost 25 % more")
+        assert "worst case no bound" in seen.text
+
+
+async def test_a_killed_request_can_be_told_from_an_answer(dashboard):
+    async with dashboard(states.busy(), requests=[states.request(1, outcome="killed")]) as seen:
+        await seen.press("2")
+        await seen.shows("✗ killed")

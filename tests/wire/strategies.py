@@ -33,8 +33,10 @@ def _values(kind: msgspec.inspect.Type) -> st.SearchStrategy:
             return st.sampled_from(values)
         case msgspec.inspect.ListType(item_type=item):
             return st.lists(_values(item), max_size=3)
-        case msgspec.inspect.DictType():
-            return st.dictionaries(st.text(max_size=5), st.one_of(*_SCALARS.values()), max_size=3)
+        case msgspec.inspect.AnyType():
+            return st.one_of(*_SCALARS.values())
+        case msgspec.inspect.DictType(value_type=inner):
+            return st.dictionaries(st.text(max_size=5), _values(inner), max_size=3)
         case msgspec.inspect.UnionType(types=types):
             return st.one_of(*map(_values, types))
         case msgspec.inspect.StructType(cls=cls):

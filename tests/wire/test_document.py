@@ -16,6 +16,8 @@ from budgetwire.messages import (
     AcknowledgeReply,
     FromClient,
     FromDaemon,
+    QueryAuditReply,
+    QueryEstimatesReply,
     QueryRequestsReply,
     State,
 )
@@ -23,7 +25,12 @@ from control.fakes import FakeViews, serving
 from wire.strategies import SHOWN, kinds
 
 TEXT = (Path(__file__).parents[2] / "protocol" / "README.md").read_text()
-RESULTS = {"acknowledge": AcknowledgeReply, "query_requests": QueryRequestsReply}
+RESULTS = {
+    "acknowledge": AcknowledgeReply,
+    "query_requests": QueryRequestsReply,
+    "query_audit": QueryAuditReply,
+    "query_estimates": QueryEstimatesReply,
+}
 
 
 def _search(pattern: str, text: str) -> str:
@@ -124,7 +131,8 @@ def test_the_bounds_are_those_of_the_code(statement):
 def test_the_codes_of_errors_are_those_of_the_code():
     code = (Path(__file__).parents[2] / "protocol" / "budgetwire" / "messages.py").read_text()
     listed = _search(r'code: str\n\s+"""(.*?)\.', code)
-    assert set(re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE)) == set(re.findall(r"\w+_?\w+", listed)) - {
+    told = _search(r"^\| Code \| Meaning \|\n(.*?)\n\n", TEXT)
+    assert set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)) == set(re.findall(r"\w+_?\w+", listed)) - {
         "or"
     }
 

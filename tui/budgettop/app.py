@@ -13,19 +13,22 @@ from textual.screen import Screen
 
 from budgettop import text
 from budgettop.commands import commands
+from budgettop.news import keys, told, urgent, used
 from budgettop.screens.help import Help
+from budgettop.screens.limits import Limits
 from budgettop.screens.overview import Overview
 from budgettop.screens.requests import Requests
 from budgettop.screens.room import MIN_HEIGHT, MIN_WIDTH, Room
 from budgettop.themes import DEFAULT, TERMINAL, THEMES
 from budgettop.view import View
-from budgettop.widgets.limit_editor import LimitEditor
+from budgettop.widgets.amount_editor import AmountEditor
 from budgetwire.client import Connected, Link, Lost, State
 from budgetwire.errors import CallError, Unreachable, VersionMismatch
-from budgetwire.messages import Acknowledge, Call, Pause, QueryRequests, Resume, SetLimit, Snapshot
+from budgetwire.messages import Acknowledge, Call, Pause, QueryRequests, Resume, Snapshot
 
 REPAINT_SECONDS = 0.25
 """Between repaints while nothing urgent happens; what is urgent is shown at once."""
+HELD_TOAST_SECONDS = 12
 
 
 class BudgetTop(App[None]):
@@ -37,9 +40,10 @@ class BudgetTop(App[None]):
         "app.tcss",
         "screens/overview.tcss",
         "screens/requests.tcss",
+        "screens/limits.tcss",
         "screens/help.tcss",
     ]
-    MODES: ClassVar[dict[str, Any]] = {"overview": Overview, "requests": Requests}
+    MODES: ClassVar[dict[str, Any]] = {"overview": Overview, "requests": Requests, "limits": Limits}
     DEFAULT_MODE = "overview"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-cramped"),
@@ -57,6 +61,8 @@ class BudgetTop(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "switch_mode('overview')", "overview", id="overview"),
         Binding("2", "switch_mode('requests')", "requests", id="requests"),
+        Binding("4", "switch_mode('limits')", "limits", id="limits"),
+        Binding("h", "show_held", "held", id="held"),
         Binding("space", "pause", "pause", id="pause"),
         Binding("space", "resume", "resume", id="resume"),
         Binding("t", "next_theme", "theme", id="theme", show=False),
@@ -81,6 +87,7 @@ class BudgetTop(App[None]):
         self.demo = demo
         self.view = View(now=text.wall_clock())
         self._newest: Snapshot | None = None
+        self._told_of: set[int] = set()
         self._second = 0
 
     def on_mount(self) -> None:
@@ -115,19 +122,22 @@ class BudgetTop(App[None]):
             self._set(now=now)
         self._second = int(now)
 
-    def ask(self, make: Callable[[int], Call]) -> None:
+    def ask(self, make: Callable[[int], Call], success: str = "") -> None:
         """Make a call in the background; a failure is told in a toast, a success by the next state."""
-        self._ask(make, self._complain, _nothing)
 
-    def on_limit_editor_save(self, event: LimitEditor.Save) -> None:
-        """Ask the daemon for the cap that was typed."""
-        editor = event.editor
-        name, cents = editor.limit_name, event.limit_cents
+        def done() -> None:
+            if success:
+                self.notify(success, timeout=4, markup=False)
 
-        def make(call: int) -> SetLimit:
-            return SetLimit(id=call, limit=name, limit_cents=cents)
+        self._ask(make, self.complain, done)
 
-        self._ask(make, editor.fail, editor.close)
+    def complain(self, sentence: str) -> None:
+        """Say what could not be done."""
+        self.notify(sentence, severity="error", markup=False)
+
+    def on_amount_editor_send(self, event: AmountEditor.Send) -> None:
+        """Make the call for what was typed."""
+        self._ask(event.make, event.editor.fail, event.editor.close)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Hide the keys that would do nothing."""
@@ -135,6 +145,8 @@ class BudgetTop(App[None]):
             return self.view.stand == "live" and self.view.paused_at is None
         if action == "resume":
             return self.view.stand == "live" and self.view.paused_at is not None
+        if action == "show_held":
+            return self.view.stand == "live" and bool(self.view.held)
         if action == "acknowledge_all":
             return self.view.stand == "live" and self.view.waiting_alerts
         if action == "next_theme":
@@ -148,6 +160,12 @@ class BudgetTop(App[None]):
     def action_resume(self) -> None:
         """Have requests admitted again."""
         self.ask(lambda call: Resume(id=call))
+
+    async def action_show_held(self) -> None:
+        """Go to the requests that wait for a decision."""
+        await self.switch_mode("overview")
+        if isinstance(self.screen, Overview):  # pyright: ignore[reportUnknownMemberType]
+            self.screen.show_held()
 
     def action_help(self) -> None:
         """Open the help."""
@@ -165,9 +183,6 @@ class BudgetTop(App[None]):
     def action_acknowledge_all(self) -> None:
         """Acknowledge every alert."""
         self.ask(lambda call: Acknowledge(id=call, alert_ids=None))
-
-    def _complain(self, sentence: str) -> None:
-        self.notify(sentence, severity="error", markup=False)
 
     @work(group="calls")
     async def _ask(
@@ -192,7 +207,7 @@ class BudgetTop(App[None]):
                 self.notify("budgetd is back.", timeout=4)
             self._newest = None
             self._set(stand="live", snapshot=snapshot, reason="", retry_at=None, now=text.wall_clock())
-        elif self.view.snapshot is None or _urgent(self.view.snapshot, snapshot):
+        elif self.view.snapshot is None or urgent(self.view.snapshot, snapshot):
             self._newest = None
             self._set(snapshot=snapshot, now=text.wall_clock())
         else:
@@ -210,34 +225,21 @@ class BudgetTop(App[None]):
     def _set(self, **changes: Any) -> None:
         """Change the view, and show it on every screen that can be seen."""
         before, self.view = self.view, dataclasses.replace(self.view, **changes)
-        if self.view.unused and self.view.snapshot and _used(self.view.snapshot):
+        if self.view.unused and self.view.snapshot and used(self.view.snapshot):
             self.view = dataclasses.replace(self.view, unused=False)
         for screen in self.screen_stack:
             if isinstance(screen, Room):
                 screen.show(self.view)
-        if _keys(before) != _keys(self.view):
+        if keys(before) != keys(self.view):
             self.refresh_bindings()
+        self._tell_of_held()
 
-
-def _nothing() -> None:
-    """What there is to do after a call whose effect the next state shows."""
-
-
-def _used(snapshot: Snapshot) -> bool:
-    return bool(snapshot.in_flight or snapshot.burn.requests_today or snapshot.burn.month_nusd)
-
-
-def _keys(view: View) -> object:
-    """What decides which keys are of use."""
-    return view.stand, view.paused_at is None, view.waiting_alerts, view.unused
-
-
-def _urgent(old: Snapshot, new: Snapshot) -> bool:
-    """Whether something happened that a person waits for, rather than an amount having moved on."""
-    return (
-        old.daemon != new.daemon
-        or old.alerts != new.alerts
-        or [(limit.name, limit.limit_nusd, limit.refused) for limit in old.limits]
-        != [(limit.name, limit.limit_nusd, limit.refused) for limit in new.limits]
-        or [request.id for request in old.in_flight] != [request.id for request in new.in_flight]
-    )
+    def _tell_of_held(self) -> None:
+        """Ring once for each request that has just been held, and say what to press."""
+        held = self.view.held if self.view.stand == "live" else []
+        new = [request for request in held if request.id not in self._told_of]
+        self._told_of &= {request.id for request in held}
+        if new:
+            self._told_of |= {request.id for request in new}
+            self.bell()
+            self.notify(told(new), title="Held", severity="warning", timeout=HELD_TOAST_SECONDS, markup=False)

@@ -5,7 +5,7 @@ from datetime import tzinfo
 from typing import Literal
 
 from budgettop import text
-from budgetwire.messages import Snapshot
+from budgetwire.messages import InFlight, Snapshot
 
 Stand = Literal["connecting", "live", "lost", "refused"]
 """refused: the daemon speaks another version; nothing more is tried."""
@@ -44,3 +44,13 @@ class View:
     def waiting_alerts(self) -> bool:
         """Whether an alert waits to be acknowledged."""
         return bool(self.snapshot) and any(alert.acknowledged_at is None for alert in self.snapshot.alerts)
+
+    @property
+    def held(self) -> list[InFlight]:
+        """The requests that wait for a decision, the one with the least time left first."""
+        held = (
+            [request for request in self.snapshot.in_flight if request.phase == "held"]
+            if self.snapshot
+            else []
+        )
+        return sorted(held, key=lambda request: (request.held_until or 0.0, request.id))

@@ -31,28 +31,29 @@ def threshold_alert(crossing: Crossing, id: int, now: float) -> AlertRow:
 
 def config_alert(error: str, id: int, now: float) -> AlertRow:
     """The alert that a changed configuration was not put in force."""
-    return AlertRow(
-        id=id,
-        rule="config",
-        severity="warning",
-        limit="",
-        window_starts_at=now,
-        threshold_pct=0,
-        message=f"configuration rejected, the one before stays in force: {error}",
-        fired_at=now,
+    return _warning(
+        "config", f"configuration rejected, the one before stays in force: {error}", id, now
     )
 
 
 def recovered_alert(count: int, cost_nusd: int, id: int, now: float) -> AlertRow:
     """The alert that requests were in flight when the daemon died."""
     what = "1 request was" if count == 1 else f"{count} requests were"
+    cost = format_usd(cost_nusd)
+    return _warning(
+        "recovered", f"{what} in flight when budgetd was killed; counted at the expected {cost}", id, now
+    )
+
+
+def _warning(rule: str, message: str, id: int, now: float) -> AlertRow:
+    """An alert that is about no limit."""
     return AlertRow(
         id=id,
-        rule="recovered",
+        rule=rule,
         severity="warning",
         limit="",
         window_starts_at=now,
         threshold_pct=0,
-        message=f"{what} in flight when budgetd was killed; counted at the expected {format_usd(cost_nusd)}",
+        message=message,
         fired_at=now,
     )

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from budgetd.budget.guard import Window
+from budgetd.budget.counters import Window
 
 MINUTES = 60
 """How much history is kept and shown."""
@@ -59,21 +59,22 @@ class Burn:
         return int(recent * 3600 / seconds)
 
     def forecast(self, window: Window, now: float) -> int | None:
-        """What will have been spent when a window ends; None while there is too little history.
+        """What will have been spent when a window ends; None while there is too little history, or if it does
+        not end.
 
         A day goes on at the present burn. A month goes on at its own mean, since nobody burns for a month as
-        in the last quarter of an hour.
+        in the last quarter of an hour; so does what counts only some of the requests.
         """
         rate = self._rate(window, now)
-        if rate is None:
+        if rate is None or window.ends_at is None:
             return None
         return window.spent_nusd + int(rate * max(0.0, window.ends_at - now))
 
     def cap_at(self, window: Window, now: float) -> float | None:
         """When a window's cap will be reached; None if it has been, or will not be before the window ends."""
         rate = self._rate(window, now)
-        left = window.limit.limit_nusd - window.spent_nusd
-        if not rate or left <= 0:
+        left = window.cap_nusd - window.spent_nusd
+        if not rate or left <= 0 or window.ends_at is None:
             return None
         at = now + left / rate
         return at if at < window.ends_at else None
@@ -87,13 +88,15 @@ class Burn:
         """Nanodollars a second that a window goes on at."""
         if self.since is None or now - self.since < LEAST_SECONDS:
             return None
-        if window.limit.window == "day":
+        limit = window.limit
+        short = limit.window in {"hour", "day"}
+        if short and not limit.match and limit.per is None:
             return self.per_hour(now) / 3600
-        return self._mean(window.spent_nusd, window.starts_at, now)
+        return self._mean(window.spent_nusd, window.starts_at, now, 3600 if short else 86400)
 
-    def _mean(self, spent_nusd: int, since: float, now: float) -> float | None:
-        """Nanodollars a second since then, or since there is a record; None for less than a day."""
+    def _mean(self, spent_nusd: int, since: float, now: float, least: float = 86400) -> float | None:
+        """Nanodollars a second since then, or since there is a record; None for less than so many seconds."""
         if self._first_at is None:
             return None
         elapsed = now - max(since, self._first_at)
-        return spent_nusd / elapsed if elapsed >= 86400 else None
+        return spent_nusd / elapsed if elapsed >= least else None

@@ -4,100 +4,99 @@ A reservation holds on to the very windows it was made in, so a request that out
 counted where it was admitted, and a window that has ended is simply let go.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from budgetd.budget.limits import Limit
-from budgetd.budget.windows import window_bounds
+from budgetd.budget.counters import NEVER, Rule, Window
+from budgetd.budget.decision import Action, Crossing, Demand, Refused, Reservation
+from budgetd.budget.limits import Limit, Subject
+from budgetd.budget.matching import Index
 
+SHOWN = 200
+"""At most so many windows are shown, and of one limit `SHOWN_EACH`."""
 
-@dataclass(slots=True, eq=False)
-class Window:
-    """One limit's tally in one stretch of time. All money in nanodollars."""
+SHOWN_EACH = 50
 
-    limit: Limit
-    starts_at: float
-    ends_at: float
-    spent_nusd: int = 0
-    reserved_nusd: int = 0
-    refused: int = 0
-    fired: set[int] = field(default_factory=set[int])
-    """Thresholds (per cent) that have fired in this window."""
+BELIEVED_SECONDS = 86400.0
+"""History so far ahead of the clock tells that the clock was set back; what is further ahead, that it was
+wrong before.
+"""
 
+Fired = Callable[[str, str, float], Iterable[int]]
+"""Which thresholds of a counter (its limit's name, its subject) have fired in windows that started then or
+later.
+"""
 
-@dataclass(slots=True, eq=False)
-class Reservation:
-    """What an admitted request holds until it is settled."""
+Granted = tuple[str, str, float, int]
+"""A grant on record: the limit's name, the subject, when, nanodollars."""
 
-    amount_nusd: int
-    admitted_at: float
-    windows: list[Window]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a request was not admitted."""
-
-    window: Window
-    amount_nusd: int
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """A threshold that was passed for the first time in its window."""
-
-    window: Window
-    threshold_pct: int
-
-
-Spent = Callable[[float, float], int]
-"""What the ledger says was spent (nanodollars) by requests admitted between two instants."""
-
-Fired = Callable[[str, float], set[int]]
-"""Which thresholds of a limit's window (by its name and start) have fired already."""
+_WEIGHT: dict[Action, int] = {"downgrade": 1, "hold": 2, "refuse": 3}
+"""Where several limits object, the weightiest decides."""
 
 
 class Guard:
-    """Every limit's window in force."""
+    """Every limit in force, with its counters."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         """Windows begin and end by the wall clock of the zone. No limits until `configure`."""
         self.zone = zone
-        self._windows: dict[str, Window] = {}
+        self.paused: set[str] = set()
+        """Names of the limits that refuse all that matches."""
+        self._rules: dict[str, Rule] = {}
+        self._index: Index[Rule] = Index([])
         self._open: set[Reservation] = set()
+        self._now = 0.0
+        self._next_end = NEVER
 
     @property
     def windows(self) -> Sequence[Window]:
-        """The present windows, in the order of the configuration."""
-        return list(self._windows.values())
-
-    def configure(self, limits: Sequence[Limit], now: float, spent: Spent, fired: Fired) -> None:
-        """Put other limits in force. A limit that stays keeps its tally; what is reserved stays reserved."""
-        previous, self._windows = self._windows, {}
-        for limit in limits:
-            window = previous.get(limit.name)
-            if window is not None and window.limit.window == limit.window:
-                window.limit = limit
+        """What is shown: the present windows in the order of the limits, those of one by what was spent."""
+        shown: list[Window] = []
+        for rule in self._rules.values():
+            if len(shown) >= SHOWN:
+                break
+            if rule.limit.per is None:
+                shown.extend(rule.windows.values())
             else:
-                window = self._count_anew(limit, now, spent, fired)
-            self._windows[limit.name] = window
+                shown += heapq.nlargest(SHOWN_EACH, rule.windows.values(), key=attrgetter("spent_nusd"))
+        return shown[:SHOWN]
 
-    def admit(self, amount_nusd: int, now: float) -> Reservation | Refused:
-        """Reserve the amount in every window, or, if one has no room, in none."""
-        self.roll(now)
-        windows = list(self._windows.values())
-        for window in windows:
-            limit = window.limit
-            if (
-                limit.on_exceed == "refuse"
-                and window.spent_nusd + window.reserved_nusd + amount_nusd > limit.limit_nusd
-            ):
-                window.refused += 1
-                return Refused(window, amount_nusd)
-        reservation = Reservation(amount_nusd, now, windows)
-        for window in windows:
-            window.reserved_nusd += amount_nusd
+    # deciding
+
+    def admit(
+        self, demand: Demand, now: float, *, approved: frozenset[str] = frozenset()
+    ) -> Reservation | Refused:
+        """Reserve in every counter the request falls under or, if one objects, in none.
+
+        Args:
+            demand: the request.
+            now: UTC epoch seconds.
+            approved: names of limits that a person overrode for this request. It is counted on them all the
+                same. A paused limit refuses nevertheless.
+        """
+        now = self._advance(now)
+        refusal: tuple[Rule, Refused] | None = None
+        parts: list[tuple[Rule, Window, int]] = []
+        for rule in self._index.matching(demand.subject):
+            window = rule.window(demand.subject, now)
+            amount = demand.amount(rule.limit)
+            parts.append((rule, window, amount))
+            if amount > window.room_nusd or rule.limit.guarantee == "strict" or self.paused:
+                refused = self._objection(demand, window, amount, approved)
+                if refused and (not refusal or _WEIGHT[refused.action] > _WEIGHT[refusal[1].action]):
+                    refusal = rule, refused
+        if refusal is not None:
+            rule, refused = refusal
+            rule.keep(refused.window)
+            if refused.action == "refuse":
+                refused.window.refuse(now)
+            return refused
+        for rule, window, amount in parts:
+            rule.keep(window)
+            window.reserve(amount, now)
+        reservation = Reservation(demand, now, [(window, amount) for _, window, amount in parts])
         self._open.add(reservation)
         return reservation
 
@@ -106,41 +105,187 @@ class Guard:
         if reservation not in self._open:
             return []
         self._open.discard(reservation)
-        for window in reservation.windows:
-            window.reserved_nusd -= reservation.amount_nusd
-            window.spent_nusd += cost_nusd
-        return [crossing for window in reservation.windows for crossing in crossings(window)]
+        for window, amount in reservation.parts:
+            window.reserved_nusd -= amount
+            window.advance(self._now)
+            window.spend(cost_nusd, reservation.admitted_at)
+        return [crossing for window, _ in reservation.parts for crossing in self._crossings(window)]
 
     def roll(self, now: float) -> bool:
-        """Open the windows that begin; True if any did. After a clock step backwards the newer one stays."""
-        rolled = False
-        for name, window in self._windows.items():
-            if now >= window.ends_at:
-                starts_at, ends_at = window_bounds(window.limit.window, now, self.zone)
-                self._windows[name] = Window(window.limit, starts_at, ends_at)
-                rolled = True
-        return rolled
+        """Open the windows that begin and let rolling ones move on; True if what is shown changed. After a
+        clock step backwards the newer windows stay.
+        """
+        before = self._next_end
+        now = self._advance(now)
+        changed = [rule.advance(now) for rule in self._rules.values()]
+        return self._next_end != before or any(changed)
 
-    def _count_anew(self, limit: Limit, now: float, spent: Spent, fired: Fired) -> Window:
-        starts_at, ends_at = window_bounds(limit.window, now, self.zone)
-        window = Window(limit, starts_at, ends_at, spent_nusd=spent(starts_at, ends_at))
-        window.fired = fired(limit.name, starts_at)
-        for reservation in self._open:
-            if starts_at <= reservation.admitted_at < ends_at:
-                reservation.windows = [*reservation.windows, window]
-                window.reserved_nusd += reservation.amount_nusd
+    def _objection(
+        self, demand: Demand, window: Window, amount: int, approved: frozenset[str]
+    ) -> Refused | None:
+        limit = window.limit
+        if limit.name in self.paused:
+            return Refused(window, amount, "paused", "refuse")
+        if limit.on_exceed == "alert" or limit.name in approved:
+            return None
+        if limit.guarantee == "strict" and demand.worst_nusd is None:
+            return Refused(window, None, "unbounded", limit.on_exceed)
+        return Refused(window, amount, "room", limit.on_exceed) if amount > window.room_nusd else None
+
+    def _advance(self, now: float) -> float:
+        """Open the calendar windows that begin; the guard's own time, which does not go back."""
+        self._now = now = max(now, self._now)
+        if now >= self._next_end:
+            for rule in self._rules.values():
+                if rule.ends_at is not None and now >= rule.ends_at:
+                    rule.open(now, self.zone)
+            self._next_end = self._find_next_end()
+        return now
+
+    def _find_next_end(self) -> float:
+        return min((rule.ends_at for rule in self._rules.values() if rule.ends_at is not None), default=NEVER)
+
+    # steering
+
+    def find(self, name: str, subject: str, now: float) -> Window:
+        """The present window of a counter. Raises KeyError if there is no such counter."""
+        now = self._advance(now)
+        window = self._rules[name].windows[subject]
+        window.advance(now)
         return window
 
+    def grant(self, name: str, subject: str, nusd: int, now: float) -> None:
+        """Let a counter go so much beyond its cap until its window ends; in a rolling window, for its length.
+        Raises KeyError if there is no such counter, ValueError if the sum is not positive.
+        """
+        if nusd <= 0:
+            raise ValueError("a grant is more than nothing.")
+        self.find(name, subject, now).grant(nusd, self._now)
 
-def crossings(window: Window) -> list[Crossing]:
-    """The thresholds this window has passed that had not fired in it; they count as fired from now on."""
-    limit, spent = window.limit, window.spent_nusd
-    if spent == 0:
-        return []
-    passed = [
-        threshold
-        for threshold in limit.alerting_pct
-        if spent * 100 >= threshold * limit.limit_nusd and threshold not in window.fired
-    ]
-    window.fired.update(passed)
-    return [Crossing(window, threshold) for threshold in passed]
+    def restore_grants(self, grants: Iterable[Granted]) -> None:
+        """Put in force the grants on record, in place of those that are. What was granted in a window that
+        has ended, or under a limit that is gone, is passed over.
+        """
+        for rule in self._rules.values():
+            for window in rule.windows.values():
+                window.clear_grants()
+        for name, subject, at, nusd in sorted(grants, key=lambda granted: granted[2]):
+            rule = self._rules.get(name)
+            if rule is not None and rule.holds(at):
+                window = rule.window_of(subject, self._now)
+                window.grant(nusd, at)
+                rule.keep(window)
+
+    def pause(self, name: str) -> None:
+        """Refuse whatever matches the limit of this name, also one that is put in force later."""
+        self.paused.add(name)
+
+    def resume(self, name: str) -> None:
+        """Go by the limit again."""
+        self.paused.discard(name)
+
+    def crossed(self) -> list[Crossing]:
+        """The thresholds that any counter has passed and that had not fired; they count as fired from now on.
+        To be asked for after `configure`.
+        """
+        return [
+            crossing
+            for rule in self._rules.values()
+            for window in rule.windows.values()
+            for crossing in self._crossings(window)
+        ]
+
+    # putting limits in force
+
+    def history_since(self, limits: Sequence[Limit], now: float) -> float:
+        """How far back `configure` needs history: to where the windows of the limits that are new begin."""
+        now = max(now, self._now)
+        fresh = [limit for limit in limits if not self._stays(limit)]
+        return min((Rule(limit, now, self.zone).starts_at for limit in fresh), default=now)
+
+    def configure(
+        self,
+        limits: Sequence[Limit],
+        now: float,
+        history: Iterable[tuple[float, Subject, int]],
+        fired: Fired,
+    ) -> None:
+        """Put other limits in force. One that stays (its name, window, match and per are the same) keeps its
+        counters; a new one counts what was spent in its window and what is reserved by its requests.
+
+        Args:
+            limits: no two of one name, in the order in which they are shown.
+            now: UTC epoch seconds.
+            history: (when admitted, who, nanodollars) of what was spent since `history_since`. The sums of an
+                hour may come as one, at its last instant or, in the hour that runs, now: they then leave a
+                rolling window up to an hour late.
+            fired: asked for the counters that are beyond a threshold.
+        """
+        known = sorted(history, key=lambda each: each[0])
+        ahead = max((at for at, _, _ in known if at <= now + BELIEVED_SECONDS), default=now)
+        now = self._advance(max(now, ahead))
+        staying = {limit.name: self._rules[limit.name] for limit in limits if self._stays(limit)}
+        fresh = {limit.name: Rule(limit, now, self.zone) for limit in limits if limit.name not in staying}
+        both = staying | fresh
+        self._rules = {limit.name: both[limit.name] for limit in limits}
+        for limit in limits:
+            self._rules[limit.name].change(limit)
+        self._index = _index(self._rules.values())
+        self._next_end = self._find_next_end()
+        self._count(fresh.values(), known)
+        self._reserve_anew(fresh.values(), staying)
+        for name, rule in fresh.items():
+            for window in rule.windows.values():
+                if window.passed_pct:
+                    since = window.starts_at - (rule.length or 0)
+                    window.fire(frozenset(fired(name, window.subject, since)), now)
+
+    def _stays(self, limit: Limit) -> bool:
+        rule = self._rules.get(limit.name)
+        return rule is not None and _identity(rule.limit) == _identity(limit)
+
+    def _count(self, fresh: Iterable[Rule], history: Sequence[tuple[float, Subject, int]]) -> None:
+        index = _index(fresh)
+        for at, subject, nusd in history:
+            for rule in index.matching(subject):
+                if rule.holds(at):
+                    window = rule.window(subject, self._now)
+                    window.spend(nusd, at)
+                    rule.keep(window)
+
+    def _reserve_anew(self, fresh: Iterable[Rule], staying: Mapping[str, Rule]) -> None:
+        """Give the running requests their place in limits that are new, or guarantee something else now."""
+        index = _index(fresh)
+        for reservation in self._open:
+            demand, at = reservation.demand, reservation.admitted_at
+            parts: list[tuple[Window, int]] = []
+            for window, amount in reservation.parts:
+                if window.limit.name not in staying:
+                    continue
+                window.limit = staying[window.limit.name].limit
+                due = demand.amount(window.limit)
+                window.reserved_nusd += due - amount
+                parts.append((window, due))
+            for rule in index.matching(demand.subject):
+                if rule.holds(at):
+                    window = rule.window(demand.subject, self._now)
+                    rule.keep(window)
+                    amount = demand.amount(rule.limit)
+                    window.reserve(amount, at)
+                    parts.append((window, amount))
+            reservation.parts = parts
+
+    def _crossings(self, window: Window) -> list[Crossing]:
+        crossed = [threshold for threshold in window.passed_pct if threshold not in window.fired]
+        if crossed:
+            window.fire(frozenset(crossed), self._now)
+        return [Crossing(window, threshold) for threshold in crossed]
+
+
+def _index(rules: Iterable[Rule]) -> Index[Rule]:
+    return Index([(rule.limit, rule) for rule in rules])
+
+
+def _identity(limit: Limit) -> tuple[object, ...]:
+    """What makes a limit count something else if it is changed."""
+    return limit.name, limit.window, limit.match, limit.per

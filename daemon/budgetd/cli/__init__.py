@@ -4,6 +4,9 @@ import sys
 
 import click
 
+from budgetd.cli.limits import grant, limits
+from budgetd.cli.record import audit, estimates
+from budgetd.cli.requests import approve, kill, refuse
 from budgetd.cli.run import config_check, serve, start, stop
 from budgetd.cli.show import env, status
 from budgetd.cli.steer import ack, pause, resume
@@ -16,6 +19,8 @@ Examples:
   budgetd start                      run in the background
   budgetd status                     limits, burn and alerts at a glance
   eval "$(budgetd env --shell)"      point this shell's clients at budgetd
+  budgetd limits set daily 12.50     change a limit while everything runs
+  budgetd approve 4202               let a held request through
   budgetd pause                      let nothing through that costs
 """
 
@@ -29,7 +34,11 @@ def budgetd() -> None:
     """
 
 
-for command in (serve, start, stop, status, env, pause, resume, ack, config_check):
+for command in (
+    *(serve, start, stop, status, env, config_check),
+    *(limits, grant, pause, resume, approve, refuse, kill),
+    *(ack, audit, estimates),
+):
     budgetd.add_command(command)
 
 

@@ -23,7 +23,8 @@ from budgetwire.errors import Unreachable
 from budgetwire.messages import Welcome
 from budgetwire.places import find_places
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
+"""A ledger of an older version takes some seconds for each million of its rows."""
 STOP_SECONDS = 45.0
 
 

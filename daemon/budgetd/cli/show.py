@@ -1,14 +1,15 @@
 """Commands that show: status, env."""
 
 import shlex
-from datetime import datetime
 
 import click
 import msgspec
 
 from budgetd.cli.call import snapshot, with_client
+from budgetd.cli.limits import describe
+from budgetd.cli.table import clock, plain
 from budgetwire.client import Client
-from budgetwire.messages import Limit, Snapshot
+from budgetwire.messages import InFlight, Snapshot
 from budgetwire.money import format_usd
 
 
@@ -53,30 +54,28 @@ def _describe(client: Client, state: Snapshot) -> str:
     welcome, daemon, burn = client.welcome, state.daemon, state.burn
     lines = [f"budgetd {welcome.daemon} on http://{daemon.listen}, process {welcome.pid}"]
     if daemon.paused_at is not None:
-        lines.append(f"PAUSED by {daemon.paused_by} at {_clock(daemon.paused_at)}; `budgetd resume` ends it")
+        lines.append(f"PAUSED by {daemon.paused_by} at {clock(daemon.paused_at)}; `budgetd resume` ends it")
     lines += [f"! {error}" for error in (daemon.config_error, daemon.ledger_error) if error]
-    lines += [_limit(limit) for limit in state.limits] or ["no limit is set (press e in budgettop)"]
+    lines.append(describe(state.limits) if state.limits else "no limit is set (press e in budgettop)")
+    lines += [_held(request) for request in state.in_flight if request.phase == "held"]
     lines.append(
         f"burn {format_usd(burn.nusd_per_hour)}/h, today {format_usd(burn.today_nusd)},"
         f" yesterday {format_usd(burn.yesterday_nusd)}, this month {format_usd(burn.month_nusd)};"
-        f" {len(state.in_flight)} in flight"
+        f" {sum(request.phase != 'held' for request in state.in_flight)} in flight"
     )
     lines += [
-        f"alert {alert.id}  {_clock(alert.fired_at)}  {alert.message}"
+        f"alert {alert.id}  {clock(alert.fired_at)}  {alert.message}"
         for alert in state.alerts
         if alert.acknowledged_at is None
     ]
     return "\n".join(lines)
 
 
-def _limit(limit: Limit) -> str:
-    percent = limit.spent_nusd * 100 // limit.limit_nusd if limit.limit_nusd else 100
-    held = f" + {format_usd(limit.reserved_nusd)} reserved" if limit.reserved_nusd else ""
-    return (
-        f"{limit.name:<10} {percent:>4} %  {format_usd(limit.spent_nusd)}{held} of"
-        f" {format_usd(limit.limit_nusd)}, resets {_clock(limit.ends_at)}"
+def _held(request: InFlight) -> str:
+    whose = " / ".join(filter(None, (request.held_by, request.held_subject)))
+    until = "" if request.held_until is None else f" until {clock(request.held_until)[-5:]}"
+    return plain(
+        f"HELD {request.id}{until}: {request.model} for {request.project or request.client or 'someone'},"
+        f" about {format_usd(request.reserved_nusd)}, by {whose};"
+        f" `budgetd approve {request.id}` or `budgetd refuse {request.id}`"
     )
-
-
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at).astimezone():%a %d %b %H:%M}"

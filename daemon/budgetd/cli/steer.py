@@ -6,22 +6,36 @@ import msgspec
 from budgetd.cli.call import call
 from budgetwire.messages import Acknowledge, AcknowledgeReply, Pause, Resume
 
-
-@click.command()
-def pause() -> None:
-    """Refuse everything that can cost, until resumed (also after a restart)."""
-    call(lambda id: Pause(id=id))
-    click.echo("Paused. Nothing that costs is let through; `budgetd resume` ends it.")
-
-
-@click.command()
-def resume() -> None:
-    """Let requests through again."""
-    call(lambda id: Resume(id=id))
-    click.echo("Resumed.")
+PAUSE_EXAMPLES = """
+\b
+Examples:
+  budgetd pause                  all that costs
+  budgetd pause "opus per day"   only what this limit is about
+"""
 
 
-@click.command()
+@click.command(epilog=PAUSE_EXAMPLES)
+@click.argument("limit", required=False)
+def pause(limit: str | None) -> None:
+    """Refuse everything that can cost, or what one LIMIT is about, until resumed (also after a restart)."""
+    call(lambda id: Pause(id=id, limit=limit))
+    if limit is None:
+        click.echo("Paused. Nothing that costs is let through; `budgetd resume` ends it.")
+    else:
+        click.echo(
+            f"Paused. Nothing that {limit} is about is let through; `budgetd resume` with its name ends it."
+        )
+
+
+@click.command(epilog=PAUSE_EXAMPLES.replace("pause ", "resume "))
+@click.argument("limit", required=False)
+def resume(limit: str | None) -> None:
+    """Let requests through again: all, or what one LIMIT is about."""
+    call(lambda id: Resume(id=id, limit=limit))
+    click.echo("Resumed." if limit is None else f"Resumed: {limit}.")
+
+
+@click.command(epilog="Example: budgetd ack 17 18")
 @click.argument("ids", nargs=-1, type=int, metavar="ID...")
 @click.option("--all", "everything", is_flag=True, help="Acknowledge every alert.")
 def ack(ids: tuple[int, ...], everything: bool) -> None:

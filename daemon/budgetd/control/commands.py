@@ -1,25 +1,42 @@
-"""The calls that change something, or ask for rows. Each leaves its mark in the audit, with who and when."""
+"""The calls that change something, or ask for rows. Each change leaves its mark in the audit.
 
+The steering of limits is in `limit_commands`.
+"""
+
+import asyncio
+import sqlite3
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from budgetd.accounts import Accounts
 from budgetd.budget_file import Budget, BudgetFile, EditRefusedError
+from budgetd.control.audit import Audit
 from budgetd.control.errors import CommandError
+from budgetd.control.limit_commands import LimitCommands
 from budgetd.control.needs import Peer
 from budgetd.errors import LedgerError
-from budgetd.ledger import queries
+from budgetd.ledger import reports
 from budgetwire.messages import (
     Acknowledge,
     AcknowledgeReply,
+    Approve,
     Call,
+    Grant,
+    Kill,
     Pause,
+    QueryAudit,
+    QueryEstimates,
     QueryRequests,
+    Refuse,
     Resume,
     SetLimit,
+    State,
+    UndoLimit,
 )
+
+T = TypeVar("T")
 
 
 class Commands:
@@ -30,63 +47,97 @@ class Commands:
     ) -> None:
         """``in_force`` puts the limits of an edited file in force."""
         self._accounts = accounts
-        self._budget_file = budget_file
-        self._in_force = in_force
+        self._audit = Audit(accounts.ledger, accounts.clock)
+        self._limits = LimitCommands(accounts, self._audit, budget_file, in_force)
 
     async def handle(self, call: Call, peer: Peer) -> dict[str, Any]:
         """Do one call. Raises CommandError, and then nothing was half applied."""
         try:
-            return self._do(call, peer)
+            match call:
+                case QueryRequests() | QueryAudit() | QueryEstimates():
+                    return msgspec.to_builtins(await self._query(call))
+                case Acknowledge():
+                    return msgspec.to_builtins(self._acknowledge(call, peer))
+                case _:
+                    self._steer(call, peer)
+                    return {}
         except EditRefusedError as error:
             raise CommandError(error.code, str(error), error.field) from None
         except LedgerError as error:
             raise CommandError("failed", str(error)) from None
+        except sqlite3.Error as error:
+            raise CommandError("failed", f"The ledger cannot be read: {error}.") from None
 
-    def _do(self, call: Call, peer: Peer) -> dict[str, Any]:
-        accounts = self._accounts
+    def _steer(self, call: Call, peer: Peer) -> None:
         match call:
             case SetLimit():
-                self._set_limit(call, peer)
-            case Acknowledge():
-                count = accounts.board.acknowledge(call.alert_ids, peer.name, accounts.clock())
-                if count:
-                    accounts.changed("alerts")
-                    self._audit(peer, "acknowledge", ", ".join(map(str, call.alert_ids or ["all"])))
-                return msgspec.to_builtins(AcknowledgeReply(acknowledged=count))
+                self._limits.set(call, peer)
+            case UndoLimit():
+                self._limits.undo(call, peer)
+            case Grant():
+                self._limits.grant(call, peer)
             case Pause():
-                accounts.pause(peer.name)
-                self._audit(peer, "pause", "all")
+                self._limits.pause(call, peer)
             case Resume():
-                accounts.resume()
-                self._audit(peer, "resume", "all")
-            case QueryRequests():
-                _check(call)
-                accounts.ledger.flush()
-                return msgspec.to_builtins(queries.query_requests(accounts.ledger.db, call))
+                self._limits.resume(call, peer)
+            case Approve() | Refuse() | Kill():
+                self._decide(call, peer)
             case _:
                 raise CommandError("invalid", f"{type(call).__name__} is not a call this daemon knows.")
-        return {}
 
-    def _set_limit(self, call: SetLimit, peer: Peer) -> None:
-        before = {window.limit.name: window.limit.limit_nusd for window in self._accounts.guard.windows}
-        budget = self._budget_file.set_limit(call.limit, call.limit_cents)
-        self._in_force(budget)
-        after = {limit.name: limit.limit_nusd for limit in budget.limits}
-        self._audit(peer, "set_limit", call.limit, before.get(call.limit), after.get(call.limit))
+    def _decide(self, call: Approve | Refuse | Kill, peer: Peer) -> None:
+        """Settle the fate of one request. It may have ended since the client looked."""
+        accounts, id = self._accounts, call.request_id
+        match call:
+            case Approve():
+                action, do, before, after = "approve", accounts.approve, "held", "let through"
+            case Refuse():
+                action, do, before, after = "refuse", accounts.refuse, "held", "refused"
+            case Kill():
+                action, do, before, after = "kill", accounts.kill, "running", "killed"
+        with self._audit.change(peer, action, f"request {id}", before, after):
+            if not do(id):
+                raise CommandError("not_found", f"Request {id} is not {before} any more.", "request_id")
 
-    def _audit(
-        self, peer: Peer, action: str, subject: str, before: int | None = None, after: int | None = None
-    ) -> None:
-        told = ["" if value is None else str(value) for value in (before, after)]
-        self._accounts.ledger.write(
-            "insert into audit (at, uid, name, action, subject, before, after) values (?, ?, ?, ?, ?, ?, ?)",
-            (self._accounts.clock(), peer.uid, peer.name, action, subject, *told),
-        )
+    def _acknowledge(self, call: Acknowledge, peer: Peer) -> AcknowledgeReply:
+        accounts, now = self._accounts, self._accounts.clock()
+        asked = None if call.alert_ids is None else set(call.alert_ids)
+        waiting = [
+            alert.id
+            for alert in accounts.board.newest_first(now)
+            if alert.acknowledged_at is None and (asked is None or alert.id in asked)
+        ]
+        if waiting:
+            subject = f"alert {', '.join(map(str, waiting))}"
+            with self._audit.change(peer, "acknowledge", subject, "waiting", "acknowledged"):
+                accounts.board.acknowledge(waiting, peer.name, now)
+            accounts.changed("alerts")
+        return AcknowledgeReply(acknowledged=len(waiting))
+
+    async def _query(self, call: QueryRequests | QueryAudit | QueryEstimates) -> State:
+        """Ask the ledger without keeping the proxy waiting."""
+        self._accounts.ledger.flush()
+        match call:
+            case QueryRequests():
+                _check_count(call.count)
+                if call.before_id is not None and not 0 <= call.before_id < 2**63:
+                    raise CommandError("invalid", "before_id is the id of a request.", "before_id")
+                return await self._read(lambda db: reports.query_requests(db, call))
+            case QueryAudit():
+                _check_count(call.count)
+                return await self._read(lambda db: reports.query_audit(db, call.count))
+            case QueryEstimates():
+                return await self._read(lambda db: reports.query_estimates(db, call.since))
+
+    async def _read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        def read() -> T:
+            with reports.reading(self._accounts.ledger.path) as db:
+                return ask(db)
+
+        return await asyncio.to_thread(read)
 
 
-def _check(query: QueryRequests) -> None:
+def _check_count(count: int) -> None:
     """Refuse what the ledger could not be asked for."""
-    if not 1 <= query.count <= queries.MOST_ROWS:
-        raise CommandError("invalid", f"count is from 1 to {queries.MOST_ROWS:,}.", "count")
-    if query.before_id is not None and not 0 <= query.before_id < 2**63:
-        raise CommandError("invalid", "before_id is the id of a request.", "before_id")
+    if not 1 <= count <= reports.MOST_ROWS:
+        raise CommandError("invalid", f"count is from 1 to {reports.MOST_ROWS:,}.", "count")

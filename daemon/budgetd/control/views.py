@@ -1,7 +1,10 @@
 """The daemon's state as it is shown: from its own objects to the wire's."""
 
-from budgetd.accounts import Accounts, Entry
+from budgetd.accounts import Accounts
+from budgetd.budget.counters import Window
 from budgetd.budget.windows import day_before, window_bounds
+from budgetd.case import Entry
+from budgetd.holds import Waiting
 from budgetd.ledger import queries
 from budgetwire.messages import Alert, Burn, Daemon, InFlight, Limit, Spend, Spending
 
@@ -33,29 +36,12 @@ class DaemonViews:
 
     def limits(self) -> list[Limit]:
         """See `Views`."""
-        accounts = self._accounts
-        now = accounts.clock()
-        return [
-            Limit(
-                name=window.limit.name,
-                window=window.limit.window,
-                limit_nusd=window.limit.limit_nusd,
-                spent_nusd=window.spent_nusd,
-                reserved_nusd=window.reserved_nusd,
-                starts_at=window.starts_at,
-                ends_at=window.ends_at,
-                thresholds_pct=list(window.limit.thresholds_pct),
-                on_exceed=window.limit.on_exceed,
-                forecast_nusd=accounts.burn.forecast(window, now),
-                cap_at=accounts.burn.cap_at(window, now),
-                refused=window.refused,
-            )
-            for window in accounts.guard.windows
-        ]
+        return [self._limit(window) for window in self._accounts.guard.windows]
 
     def in_flight(self) -> list[InFlight]:
         """See `Views`."""
-        return [_in_flight(entry) for entry in self._accounts.in_flight.values()]
+        accounts = self._accounts
+        return [*map(_held, accounts.holds), *map(_in_flight, accounts.in_flight.values())]
 
     def alerts(self) -> list[Alert]:
         """See `Views`."""
@@ -102,6 +88,32 @@ class DaemonViews:
 
         return Spending(project=by("project"), model=by("model"), user=by("user"), session=by("session"))
 
+    def _limit(self, window: Window) -> Limit:
+        accounts, limit = self._accounts, window.limit
+        now = accounts.clock()
+        return Limit(
+            name=limit.name,
+            window=limit.window,
+            limit_nusd=limit.limit_nusd,
+            spent_nusd=window.spent_nusd,
+            reserved_nusd=window.reserved_nusd,
+            starts_at=window.starts_at,
+            ends_at=window.ends_at,
+            thresholds_pct=list(limit.thresholds_pct),
+            on_exceed=limit.on_exceed,
+            subject=window.subject,
+            per=limit.per or "",
+            match={dimension: ", ".join(globs) for dimension, globs in limit.match},
+            guarantee=limit.guarantee,
+            headroom_nusd=limit.headroom_nusd,
+            granted_nusd=window.granted_nusd,
+            fallback_model=limit.fallback_model,
+            paused=limit.name in accounts.guard.paused,
+            forecast_nusd=accounts.burn.forecast(window, now),
+            cap_at=accounts.burn.cap_at(window, now),
+            refused=window.refused,
+        )
+
     def _spent(self, since: float, until: float) -> int:
         return queries.spent_between(self._accounts.ledger.db, since, until, subscription=True)
 
@@ -134,4 +146,27 @@ def _in_flight(entry: Entry) -> InFlight:
         output_tokens=cost.usage.output_tokens,
         cost_nusd=cost.nusd,
         reserved_nusd=opening.reserved_nusd,
+        asked_model=entry.case.replaced_model,
+    )
+
+
+def _held(waiting: Waiting) -> InFlight:
+    case, limit = waiting.case, waiting.refused.window.limit
+    return InFlight(
+        id=case.id,
+        started_at=waiting.since,
+        phase="held",
+        upstream=case.subject.upstream,
+        model=case.subject.model,
+        user=case.subject.user,
+        project=case.subject.project,
+        session=case.subject.session,
+        client=case.subject.client,
+        input_tokens=0,
+        output_tokens=0,
+        cost_nusd=0,
+        reserved_nusd=waiting.refused.amount_nusd or 0,
+        held_by=limit.name,
+        held_subject=waiting.refused.window.subject,
+        held_until=waiting.until,
     )

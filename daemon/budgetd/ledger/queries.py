@@ -1,21 +1,26 @@
-"""What is asked of the ledger.
+"""What the daemon asks of the ledger for itself; what clients ask for is in `reports`.
 
 Reads see what is committed: `Ledger.flush` first where the last moment matters.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
 
 import msgspec
 
-from budgetd.ledger.rows import AlertRow, Opening
-from budgetwire.messages import QueryRequests, QueryRequestsReply, Request, Spend
+from budgetd.budget.limits import Subject
+from budgetd.ledger.rows import AlertRow, GrantRow, Opening
+from budgetd.pricing.learning import Settled
+from budgetwire.messages import Spend
 
 HOUR = 3600
+_SUBJECT = ", ".join(Subject.__struct_fields__)
 
-MOST_ROWS = 1000
-"""Rows given at once."""
+LEARNT_ROWS = 2_000
+"""As many settled requests tell what the next ones are likely to use."""
+
+SEARCHED_ROWS = 50_000
+"""They are looked for among so many of the newest, so that a start takes no longer with a long ledger."""
 
 
 def spent_between(db: sqlite3.Connection, since: float, until: float, *, subscription: bool) -> int:
@@ -53,6 +58,49 @@ def requests_between(db: sqlite3.Connection, since: float, until: float) -> int:
     ).fetchone()[0]
 
 
+def history(
+    db: sqlite3.Connection, since: float, *, subscription: bool, starts: Collection[float] = ()
+) -> Iterator[tuple[float, Subject, int]]:
+    """(when admitted, who, nanodollars) of what was spent since, in no order.
+
+    Row by row in the newest hour and wherever a window begins: at ``since`` and at ``starts``, which need not
+    be whole hours. Any other hour comes as one sum for each subject, at its last instant. Traffic on a
+    subscription counts if asked.
+    """
+    billed = "" if subscription else " and billing <> 'subscription'"
+    newest = db.execute("select max(hour) from rollups").fetchone()[0]
+    first = int(since // HOUR)
+    split = sorted(
+        {hour for at in (since, *starts) if (hour := int(at // HOUR)) >= first} | {newest or first}
+    )
+    for hour in split:
+        rows = db.execute(
+            f"select admitted_at, cost_nusd, {_SUBJECT} from requests"
+            f" where admitted_at >= ? and admitted_at < ? and outcome is not null and cost_nusd <> 0{billed}",
+            (max(since, hour * HOUR), (hour + 1) * HOUR),
+        )
+        for at, nusd, *subject in rows:
+            yield at, Subject(*subject), nusd
+    rows = db.execute(
+        f"select hour, cost_nusd, {_SUBJECT} from rollups"
+        f" where hour > ? and hour not in ({', '.join('?' * len(split))}) and cost_nusd <> 0{billed}",
+        (first, *split),
+    )
+    for hour, nusd, *subject in rows:
+        yield (hour + 1) * HOUR - 0.001, Subject(*subject), nusd
+
+
+def learning_rows(db: sqlite3.Connection) -> list[Settled]:
+    """The newest requests whose usage was reported, the newest last."""
+    rows = db.execute(
+        f"select {', '.join(Settled._fields)} from requests"
+        " where basis in ('reported', 'billed') and outcome = 'ok'"
+        " and id > (select max(id) from requests) - ? order by id desc limit ?",
+        (SEARCHED_ROWS, LEARNT_ROWS),
+    ).fetchall()
+    return [Settled(*row) for row in reversed(rows)]
+
+
 def first_admitted_at(db: sqlite3.Connection) -> float | None:
     """When the first request on record was admitted."""
     return db.execute("select min(admitted_at) from requests").fetchone()[0]
@@ -66,31 +114,6 @@ def costs_since(db: sqlite3.Connection, since: float) -> Iterator[tuple[float, i
     )
 
 
-def query_requests(db: sqlite3.Connection, query: QueryRequests) -> QueryRequestsReply:
-    """The rows that match, newest first, at most ``query.count`` (up to `MOST_ROWS`)."""
-    count = query.count
-    terms: list[tuple[str, Any]] = [
-        ("id < ?", query.before_id),
-        ("admitted_at >= ?", query.since),
-        ("admitted_at < ?", query.until),
-        *(
-            (f"{name} = ?", getattr(query, name))
-            for name in ("model", "user", "project", "session", "outcome")
-        ),
-    ]
-    given = [(sql, value) for sql, value in terms if value is not None]
-    where = f" where {' and '.join(sql for sql, _ in given)}" if given else ""
-    columns = ", ".join(
-        f"coalesce({name}, '')" if name == "outcome" else name for name in Request.__struct_fields__
-    )
-    rows = db.execute(
-        f"select {columns} from requests{where} order by id desc limit ?",
-        [*(value for _, value in given), count + 1],
-    ).fetchall()
-    found = [_request(row) for row in rows[:count]]
-    return QueryRequestsReply(requests=found, more=len(rows) > count)
-
-
 def alerts_to_show(db: sqlite3.Connection, since: float) -> list[AlertRow]:
     """Alerts that wait to be acknowledged or fired since, newest first, at most 200."""
     names = ", ".join(f'"{name}"' for name in AlertRow.__struct_fields__)
@@ -102,12 +125,12 @@ def alerts_to_show(db: sqlite3.Connection, since: float) -> list[AlertRow]:
     return [AlertRow(**dict(zip(AlertRow.__struct_fields__, row, strict=True))) for row in rows]
 
 
-def fired_thresholds(db: sqlite3.Connection, limit: str, window_starts_at: float) -> set[int]:
-    """Thresholds of a limit that have fired in the window that starts then."""
+def fired_thresholds(db: sqlite3.Connection, limit: str, subject: str, since: float) -> set[int]:
+    """Thresholds of a counter that have fired in windows that started at ``since`` or later."""
     rows = db.execute(
         "select threshold_pct from alerts"
-        " where rule = 'threshold' and \"limit\" = ? and window_starts_at = ?",
-        (limit, window_starts_at),
+        " where rule = 'threshold' and \"limit\" = ? and subject = ? and window_starts_at >= ?",
+        (limit, subject, since),
     )
     return {row[0] for row in rows}
 
@@ -120,6 +143,17 @@ def open_requests(db: sqlite3.Connection) -> list[Opening]:
         msgspec.convert(dict(zip(Opening.__struct_fields__, row, strict=True)), Opening, strict=False)
         for row in rows
     ]
+
+
+def grants(db: sqlite3.Connection) -> list[GrantRow]:
+    """All that was ever granted, oldest first."""
+    return [GrantRow(*row) for row in db.execute('select "limit", subject, nusd, at from grants order by id')]
+
+
+def paused_limits(db: sqlite3.Connection) -> list[str]:
+    """Names of the limits that are paused: remembered as ``paused:NAME``."""
+    rows = db.execute("select substr(key, 8) from meta where key >= 'paused:' and key < 'paused;'")
+    return [row[0] for row in rows]
 
 
 def get_meta(db: sqlite3.Connection, key: str) -> str | None:
@@ -136,7 +170,3 @@ def _sum_rows(db: sqlite3.Connection, since: float, until: float, billed: str) -
         f" where admitted_at >= ? and admitted_at < ? and outcome is not null{billed}",
         (since, until),
     ).fetchone()[0]
-
-
-def _request(row: tuple[Any, ...]) -> Request:
-    return msgspec.convert(dict(zip(Request.__struct_fields__, row, strict=True)), Request, strict=False)

@@ -1,6 +1,6 @@
 """The rows of the ledger as structs; their field names are the column names."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,8 @@ class Opening(msgspec.Struct, frozen=True):
     stream: bool
     request_bytes: int
     reserved_nusd: int
+    """0 where no limit counts it, and of what is refused."""
+    expected_nusd: int
     worst_nusd: int | None
 
 
@@ -33,8 +35,8 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 
     settled_at: float
     outcome: str
-    """ok, error (the provider said no), aborted (the client left), broken (the upstream did), failed (never
-    sent), refused, recovered.
+    """ok, error (the provider said no), aborted (the client left), broken (the upstream did), killed (cut by
+    its owner), failed (never sent), refused, recovered.
     """
     basis: str
     status: int = 0
@@ -57,7 +59,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert. One per rule, limit, window and threshold."""
+    """An alert. One per rule, counter, window and threshold."""
 
     id: int
     rule: str
@@ -69,3 +71,14 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     fired_at: float
     acknowledged_at: float | None = None
     acknowledged_by: str = ""
+    subject: str = ""
+    """Whose counter it is about, where the limit counts ``per`` something."""
+
+
+class GrantRow(NamedTuple):
+    """What a person let a counter go beyond its cap, in nanodollars."""
+
+    limit: str
+    subject: str
+    nusd: int
+    at: float

@@ -1,11 +1,8 @@
-"""The ledger's tables, and the SQL that is made from the row structs."""
+"""The ledger's tables, and the SQL made from the row structs. `migration` brings older files there."""
 
-import sqlite3
-
-from budgetd.errors import LedgerError
 from budgetd.ledger.rows import AlertRow, Closing, Opening
 
-VERSION = 1
+VERSION = 2
 
 DIMENSIONS = ("upstream", "provider", "billing", "model", "user", "project", "session", "key", "client")
 """Whatever a limit or a chart may tell apart: the key of a rollup, beside its hour."""
@@ -18,7 +15,7 @@ create table requests (
     method text not null, path text not null, model text not null,
     user text not null, project text not null, session text not null, key text not null, client text not null,
     stream integer not null, request_bytes integer not null,
-    reserved_nusd integer not null, worst_nusd integer,
+    reserved_nusd integer not null, expected_nusd integer not null, worst_nusd integer,
     settled_at real, outcome text, basis text not null default '', status integer not null default 0,
     cost_nusd integer not null default 0, model_billed text not null default '',
     input_tokens integer not null default 0, cache_read_tokens integer not null default 0,
@@ -45,14 +42,22 @@ create table alerts (
     rule text not null, severity text not null, "limit" text not null,
     window_starts_at real not null, threshold_pct integer not null,
     message text not null, fired_at real not null,
-    acknowledged_at real, acknowledged_by text not null default ''
+    acknowledged_at real, acknowledged_by text not null default '', subject text not null default ''
 ) strict;
-create unique index alerts_once on alerts (rule, "limit", window_starts_at, threshold_pct);
+create unique index alerts_once on alerts (rule, "limit", subject, window_starts_at, threshold_pct);
 
 create table audit (
     id integer primary key,
     at real not null, uid integer not null, name text not null,
     action text not null, subject text not null, before text not null, after text not null
+) strict;
+
+create index audit_subject on audit (subject, action);
+
+create table grants (
+    id integer primary key,
+    "limit" text not null, subject text not null, window_starts_at real not null,
+    nusd integer not null, at real not null
 ) strict;
 
 create table meta (key text primary key, value text not null) strict, without rowid;
@@ -75,18 +80,6 @@ INSERT_ALERT = "insert or ignore into alerts ({}) values ({})".format(
     ", ".join("?" * len(AlertRow.__struct_fields__)),
 )
 
-
-def prepare(db: sqlite3.Connection, path: str) -> None:
-    """Create the tables in a new file; check the version of an old one. Raises LedgerError."""
-    known = db.execute("select count(*) from sqlite_master where name = 'meta'").fetchone()[0]
-    if not known:
-        if db.execute("select count(*) from sqlite_master").fetchone()[0]:
-            raise LedgerError(
-                f"{path}: is a database of another program. Move it away, or set [ledger] path."
-            )
-        db.executescript(
-            f"begin immediate; {TABLES} insert into meta values ('schema', '{VERSION}'); commit;"
-        )
-    row = db.execute("select value from meta where key = 'schema'").fetchone()
-    if row is None or int(row[0]) > VERSION:
-        raise LedgerError(f"{path}: was written by a newer budgetd. Upgrade this one to read it.")
+INSERT_AUDIT = (
+    "insert into audit (at, uid, name, action, subject, before, after) values (?, ?, ?, ?, ?, ?, ?)"
+)

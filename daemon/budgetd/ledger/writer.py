@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from budgetd.errors import LedgerError
-from budgetd.ledger import schema
+from budgetd.ledger import migration, schema
 from budgetd.ledger.rows import AlertRow, Closing, Opening
 
 CHECKPOINT_SECONDS = 1.0
@@ -49,7 +49,7 @@ class Ledger:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
             self.db = self._connect()
-            schema.prepare(self.db, str(path))
+            migration.prepare(self.db, path)
             self._next_request = 1 + self._greatest("requests")
             self._next_alert = 1 + self._greatest("alerts")
         except (sqlite3.Error, OSError) as error:

@@ -9,7 +9,8 @@ import msgspec
 
 from budgetd.metering.usage import Ask, Reading, Usage
 from budgetd.pricing.book import Book, Price
-from budgetd.pricing.estimate import estimate, streamed_usage
+from budgetd.pricing.estimate import Estimate, estimate, streamed_usage
+from budgetd.pricing.learning import Learner
 
 Basis = Literal["billed", "reported", "estimated", "unmetered"]
 
@@ -36,12 +37,21 @@ FREE = "free"
 class Pricer:
     """Prices for one upstream's provider at the time of a request."""
 
-    def __init__(self, book: Book, provider: str, at: float, *, free: bool) -> None:
-        """``free``: the upstream bills nothing, whatever its models are called."""
+    def __init__(
+        self, book: Book, provider: str, at: float, *, free: bool, learner: Learner | None = None
+    ) -> None:
+        """Args:
+        book: where prices stand.
+        provider: who bills.
+        at: when the request was admitted, UTC epoch seconds.
+        free: the upstream bills nothing, whatever its models are called.
+        learner: what it expects of a request is expected; without it, what families of models use.
+        """
         self._book = book
         self._provider = provider
         self._at = at
         self._free = free
+        self._learner = learner
         self._found: dict[tuple[str, str, str], Price | None] = {}
 
     def price(self, model: str, service_tier: str = "", geo: str = "") -> Price:
@@ -57,13 +67,19 @@ class Pricer:
             )
         return self._found[name]
 
-    def expect(self, ask: Ask) -> tuple[int, int | None]:
-        """Expected and worst cost of a request; the worst is None where nothing bounds it."""
+    def expect(self, ask: Ask, session: str = "") -> Estimate:
+        """What a request of this session (empty where nobody names one) may cost."""
         if self._free:
-            return 0, 0
-        guess = estimate(ask, self.price(ask.model, ask.service_tier))
-        worst_nusd = guess.worst_nusd
-        return min(guess.expected_nusd, MOST_NUSD), None if worst_nusd is None else min(worst_nusd, MOST_NUSD)
+            return Estimate(expected_nusd=0, worst_nusd=0, expected=Usage())
+        usage = self._learner and self._learner.expect(ask, session, self._at)
+        sized = estimate(ask, self.price(ask.model, ask.service_tier), usage)
+        if max(sized.expected_nusd, sized.worst_nusd or 0) <= MOST_NUSD:
+            return sized
+        return msgspec.structs.replace(
+            sized,
+            expected_nusd=min(sized.expected_nusd, MOST_NUSD),
+            worst_nusd=None if sized.worst_nusd is None else min(sized.worst_nusd, MOST_NUSD),
+        )
 
     def tally(self, ask: Ask, reading: Reading | None, *, failed: bool, metered: bool) -> Cost:
         """What an exchange cost, or has cost so far.

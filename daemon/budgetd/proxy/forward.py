@@ -18,16 +18,19 @@ from budgetd.attribution.who import identify
 from budgetd.config import Config, Upstream
 from budgetd.errors import LedgerError
 from budgetd.metering import Ask, peek
+from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
 from budgetd.proxy.connection import Connection
-from budgetd.proxy.headers import RawHeaders, upstream_head
+from budgetd.proxy.headers import RawHeaders, resized, upstream_head
 from budgetd.proxy.pool import ConnectError, Pool
 from budgetd.proxy.refusal import failure, fit, refusal
 from budgetd.proxy.relay import Relay
 from budgetd.proxy.routes import Route, find_route
-from budgetd.proxy.till import Candidate, Ticket, Till, Turned
+from budgetd.proxy.till import Candidate, Held, Ticket, Till, Turned
 
 SILENCE_SECONDS = 1200.0
 """How long an upstream may say nothing at all before it is taken for dead: twice the SDKs' own time-out."""
+
+KILLED = "This request was killed by its owner after it had been sent. What it used until then is counted."
 
 
 class Incoming(msgspec.Struct, eq=False):
@@ -75,6 +78,8 @@ class Forwarder:
         ticket: Ticket | None = None
         if route.billable:
             admitted = self._admit(request, route, body, whole)
+            if isinstance(admitted, Held):
+                admitted = await self._wait(admitted)
             if isinstance(admitted, Turned):
                 self._turn_away(request, route, admitted, whole)
                 return whole
@@ -89,6 +94,14 @@ class Forwarder:
             except asyncio.CancelledError:
                 self._till.settle(ticket, "failed")
                 raise
+            if ticket.model:
+                changed = _downgraded(request, route, body, ticket.model) if whole else None
+                if changed is None:
+                    self._till.settle(ticket, "failed")
+                    message = f"budgetd could not put {ticket.model} into this request, so it was not sent."
+                    request.answer(refusal(route.api, route.upstream.dialect, message, close=not whole))
+                    return whole
+                route, body = changed
         connection = await self._connect(request, route, ticket)
         if connection is None:
             return whole
@@ -132,8 +145,9 @@ class Forwarder:
                 return b"".join(pieces), False
         return pieces[0] if len(pieces) == 1 else b"".join(pieces), True
 
-    def _admit(self, request: Incoming, route: Route, body: bytes, whole: bool) -> Ticket | Turned:
+    def _admit(self, request: Incoming, route: Route, body: bytes, whole: bool) -> Ticket | Held | Turned:
         size = len(body)
+        replaceable = False
         if not whole:
             declared = request.seen.get(b"content-length", b"")
             size = max(size, int(declared) if declared.isdigit() else 0)
@@ -141,10 +155,32 @@ class Forwarder:
         else:
             encoding = request.seen.get(b"content-encoding", b"").decode("latin-1")
             ask = peek(route.api or "openai.chat", request.target, body, encoding)
+            replaceable = can_replace(route.api, route.path, ask, encoding)
         who = identify(request.seen, route.user, route.project, ask.session)
         return self._till.admit(
-            Candidate(route=route, who=who, ask=ask, method=request.method, request_bytes=size)
+            Candidate(
+                route=route,
+                who=who,
+                ask=ask,
+                method=request.method,
+                request_bytes=size,
+                replaceable=replaceable,
+            )
         )
+
+    async def _wait(self, held: Held) -> Ticket | Turned:
+        """What becomes of a held request. Nothing is sent to either side meanwhile."""
+        decided = held.decided
+        try:
+            await asyncio.wait((decided,))  # which, unlike awaiting it, leaves it to the till to decide
+        except asyncio.CancelledError:
+            decision = decided.result() if decided.done() else None
+            if decision is None:
+                self._till.abandon(held)
+            elif isinstance(decision, Ticket):  # the client left at the very moment
+                self._till.settle(decision, "failed")
+            raise
+        return decided.result()
 
     async def _connect(self, request: Incoming, route: Route, ticket: Ticket | None) -> Connection | None:
         """A connection to the upstream; None where there is none to be had, and the client has been told."""
@@ -184,6 +220,7 @@ class Forwarder:
                 self._emptied.set()
             self._pool.put(upstream.url, connection)
             if ticket is not None:
+                ticket.kill = None
                 self._till.settle(ticket, relay.outcome)
 
         relay = Relay(request.transport, connection, ticket, reframe=request.http10, ended=ended)
@@ -196,7 +233,23 @@ class Forwarder:
         if request.chunked:
             body = _chunk(body) + (b"0\r\n\r\n" if whole else b"")
         connection.write(head + body)
+        if ticket is not None:
+            ticket.kill = lambda: self._kill(request, route, relay, whole)
         return relay
+
+    def _kill(self, request: Incoming, route: Route, relay: Relay, whole: bool) -> None:
+        """Cut both sides: a client that has got nothing yet is told why, any other sees a break."""
+        if relay.done or relay.killed:
+            return
+        relay.kill()
+        if request.transport.is_closing():
+            return
+        if not relay.started:
+            request.answer(refusal(route.api, route.upstream.dialect, KILLED, close=not whole))
+            return
+        if relay.looks_whole:
+            _close_with_reset(request.transport)
+        request.transport.abort()
 
     async def _accompany(self, request: Incoming, relay: Relay, whole: bool) -> None:
         """Stay with a request until its response is over, at the pace of the slower side."""
@@ -232,6 +285,8 @@ class Forwarder:
 
     def _conclude(self, request: Incoming, route: Route, relay: Relay) -> bool:
         """Where the upstream broke off: an error of ours if nothing was relayed yet, else the same break."""
+        if relay.killed:
+            return not relay.started
         if relay.problem is None:
             return relay.reusable
         if relay.started:
@@ -283,6 +338,19 @@ class Forwarder:
         if host is None:
             host = self._hosts[upstream.url] = urlsplit(upstream.url).netloc.encode()
         return host
+
+
+def _downgraded(request: Incoming, route: Route, body: bytes, model: str) -> tuple[Route, bytes] | None:
+    """Where the request goes and its body, with this model instead; None where it cannot be replaced."""
+    if route.api == "gemini.generate":
+        target = replace_in_target(route.target, model)
+        return None if target is None else (msgspec.structs.replace(route, target=target), body)
+    encoding = request.seen.get(b"content-encoding", b"").decode("latin-1")
+    changed = replace_model(body, encoding, model)
+    if changed is None:
+        return None
+    request.headers = resized(request.headers, len(changed))
+    return route, changed
 
 
 def _close_with_reset(transport: asyncio.Transport) -> None:

@@ -28,6 +28,11 @@ def index(raw: RawHeaders) -> dict[bytes, bytes]:
     return {name.lower(): value for name, value in raw}
 
 
+def resized(raw: RawHeaders, length: int) -> RawHeaders:
+    """The headers for a body of another length; of a chunked body they say nothing."""
+    return [(name, b"%d" % length if name.lower() == b"content-length" else value) for name, value in raw]
+
+
 def upstream_head(method: str, target: str, host: bytes, raw: RawHeaders, seen: dict[bytes, bytes]) -> bytes:
     """The head to send: the same names, case, order, duplicates and value bytes, `Host` replaced, hop-by-hop
     headers and our own `X-Budget-*` taken off.

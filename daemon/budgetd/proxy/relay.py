@@ -47,6 +47,7 @@ class Relay:
         self.client_left = False
         self.silent = False
         """The upstream was given up on."""
+        self.killed = False
         self.changed = asyncio.get_running_loop().create_future()
         """Done when the response is over, or when the client is slow and must be waited for."""
         self._client = client
@@ -72,6 +73,12 @@ class Relay:
         """Wait no longer for the rest of a response whose client has gone."""
         if not self.done:
             self.connection.abort()
+
+    def kill(self) -> None:
+        """Cut the upstream, which ends the response; nothing more goes to the client."""
+        self.killed = True
+        self._client = None
+        self.connection.abort()
 
     # Receiver
 
@@ -120,6 +127,8 @@ class Relay:
     @property
     def outcome(self) -> Outcome:
         """What became of the request."""
+        if self.killed:
+            return "killed"
         if self.client_left:
             return "aborted"
         if self.problem is not None:

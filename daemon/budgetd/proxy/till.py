@@ -27,6 +27,8 @@ class Candidate(msgspec.Struct, frozen=True):
     ask: Ask
     method: str
     request_bytes: int
+    replaceable: bool = False
+    """Another model can be put into it, so that it can be downgraded."""
 
 
 class Ticket(msgspec.Struct, eq=False):

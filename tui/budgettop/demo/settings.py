@@ -4,6 +4,9 @@ from budgetwire.places import Places
 
 DAILY_LIMIT_CENTS = 400
 MONTHLY_LIMIT_CENTS = 4_000
+OPUS_LIMIT_CENTS = 100
+"""For each project: reached within some minutes, from when on requests are held."""
+HOLD_SECONDS = 120
 
 _CONFIG = """\
 [proxy]
@@ -26,6 +29,16 @@ daily_limit_cents = {DAILY_LIMIT_CENTS}
 monthly_limit_cents = {MONTHLY_LIMIT_CENTS}
 alert_threshold_pct = [50, 80, 95]
 reject_on_exceed = true
+
+[[limits]]
+name = "opus"
+window = "day"
+limit_cents = {OPUS_LIMIT_CENTS}
+match = {{ model = "claude-opus-*" }}
+per = "project"
+thresholds_pct = [80]
+on_exceed = "hold"
+hold_seconds = {HOLD_SECONDS}
 """
 
 

@@ -15,13 +15,18 @@ COLUMN = 19
 """Where explanations begin."""
 
 KEYS = (
-    ("1  2", "overview, requests"),
+    ("1  2  4", "overview, requests, limits"),
     ("tab  shift+tab", "next and previous panel; the mouse does too"),
-    ("↑ ↓", "select a limit, an alert or a request; scroll"),
+    ("↑ ↓", "select a limit, a request or an alert; scroll"),
     ("e  enter", "edit the selected limit: enter saves, esc cancels, ctrl+r removes"),
+    ("g", "grant the selected limit more, until its window ends"),
+    ("u", "undo the last edit of the selected limit"),
     ("space", "pause (refuse all that can cost), and resume"),
-    ("a", "acknowledge the selected alert, or the newest that waits"),
-    ("A", "acknowledge all alerts"),
+    ("P", "pause and resume what matches the selected limit"),
+    ("h", "go to the held requests, on overview:"),
+    ("  enter  f  x", "allow once; grant its limit $5 more; refuse"),
+    ("k", "kill the selected request in flight; k again confirms"),
+    ("a  A", "acknowledge the selected alert, or the newest that waits; all"),
     ("p", "where it goes: by project, model, user, session"),
     ("o", "on requests: fetch older ones"),
     ("t", "next theme"),
@@ -41,6 +46,10 @@ SIGNS: tuple[tuple[Row, str], ...] = (
     ([("▲", "near")], "near: past a threshold; an alert that warns"),
     ([("■", "over")], "over the cap; a critical alert"),
     ([("✓", "faint")], "an alert that was acknowledged"),
+    ([(" HELD ", "paused")], "a request that waits for you; refused when its time is up"),
+    ([("haiku ← opus", "near")], "a cheaper model took the place of the one asked for"),
+    ([("HOLD PAUSED", "near")], "what a limit does now to requests that match; DOWNGRADE too"),
+    ([("strict", "")], "worst cases are reserved: nothing passes the cap"),
     ([("· ↓ ∅", "")], "in flight: waiting, answering, client left (its usage is awaited)"),
     ([("~$1.20", "")], "estimated, where no usage was stated"),
 )

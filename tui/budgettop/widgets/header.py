@@ -34,6 +34,8 @@ class Header(Drawn):
         left: Row = [(f" {self._name}", "strong"), ("   ", ""), _STANDS[view.stand]]
         if view.paused_at is not None:
             left += [("   ", ""), (" ‖ PAUSED ", "paused")]
+        if view.held:
+            left += [("   ", ""), (f" {len(view.held)} HELD ", "paused")]
         clock = f"{text.date_and_time(view.now, view.zone)} " if view.now else ""
         room = width - cells(left) - cell_len(clock) - 6
         middle = _who(view, room)
@@ -48,7 +50,8 @@ def _who(view: View, room: int) -> str:
         return ""
     if not view.snapshot or view.stand != "live":
         return address
-    busy = sorted({request.client or request.user or "someone" for request in view.snapshot.in_flight})
+    running = [request for request in view.snapshot.in_flight if request.phase != "held"]
+    busy = sorted({request.client or request.user or "someone" for request in running})
     names = ", ".join(map(text.printable, busy)) or "nobody spending"
     spare = room - cell_len(address) - 1
     if spare < 4:

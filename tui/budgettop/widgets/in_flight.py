@@ -1,100 +1,91 @@
-"""The In flight panel: what is being answered right now, and what it has cost so far."""
+"""The In flight panel: held requests on top, then what is being answered right now; one of them selected."""
 
-from rich.cells import cell_len
-from textual.app import ComposeResult
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 from typing_extensions import override
 
-from budgettop import text
 from budgettop.view import View
-from budgettop.widgets.drawn import Drawn, Row, cells
-from budgettop.widgets.gauge import gauge, style_of
-from budgettop.widgets.panel import Panel
+from budgettop.widgets.in_flight_rows import InFlightRows, in_order
+from budgettop.widgets.listing import Listing
 from budgetwire.messages import InFlight
 from budgetwire.money import format_usd
 
-FIXED = 46
-"""The cells of a row that are not for the model or for who asked."""
 
-_PHASES = {"sent": "waiting", "answering": "answering", "draining": "client left"}
-_SIGNS = {"sent": "·", "answering": "↓", "draining": "∅"}
+class InFlightPanel(Listing[int]):
+    """All requests that wait for a decision or hold a reservation."""
 
-
-class InFlightPanel(Panel):
-    """All requests that hold a reservation, the oldest first."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "screen.allow", "Allow the held request once", id="allow", show=False),
+        Binding("escape", "spare", "Keep the request", show=False),
+    ]
 
     def __init__(self) -> None:
-        super().__init__(id="in-flight")
+        self._in_flight_rows = InFlightRows()
+        super().__init__(self._in_flight_rows, id="in-flight")
         self.border_title = "In flight"
-
-    @override
-    def compose(self) -> ComposeResult:
-        yield InFlightRows()
+        self._doomed: int | None = None
+        self._here = False
 
     @override
     def show(self, view: View) -> None:
-        requests = view.snapshot.in_flight if view.snapshot else []
-        self.border_title = f"In flight {len(requests)}" if requests else "In flight"
-        cost = format_usd(sum(request.cost_nusd for request in requests))
-        reserved = format_usd(sum(request.reserved_nusd for request in requests))
-        self.border_subtitle = f"{cost} so far / {reserved} reserved" if requests else ""
-        self.query_one(InFlightRows).show(view)
+        requests = in_order(view)
+        running = [request for request in requests if request.phase != "held"]
+        held = len(requests) - len(running)
+        self.border_title = " · ".join(
+            [f"In flight {len(running)}" if running else "In flight", *([f"{held} HELD"] if held else [])]
+        )
+        cost = format_usd(sum(request.cost_nusd for request in running))
+        reserved = format_usd(sum(request.reserved_nusd for request in running))
+        self.border_subtitle = f"{cost} so far / {reserved} reserved" if running else ""
+        self.set_class(bool(held), "-held")
+        if all(request.id != self._doomed for request in running):
+            self._doomed = None
+        self._in_flight_rows.mark(self._doomed, here=self._here)
+        self.take(view, [request.id for request in requests])
+        self.offer(held, self.to_kill() is not None)
 
+    def to_decide(self) -> InFlight | None:
+        """Return the selected request if it is held, else the held one with the least time left."""
+        held = self.view.held
+        return next((each for each in held if each.id == self.selected), held[0] if held else None)
 
-class InFlightRows(Drawn):
-    """The rows; columns that do not fit are left out, the least telling first."""
+    def to_kill(self) -> int | None:
+        """Return the selected request if it runs."""
+        running = (each.id for each in in_order(self.view) if each.phase != "held")
+        return next((id for id in running if id == self.selected), None)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._view = View()
+    def confirm_kill(self) -> int | None:
+        """Return the selected request when this is asked a second time in a row; the first time ask back."""
+        confirmed = self._doomed if self._doomed == self.selected else None
+        self._doomed = None if confirmed is not None else self.to_kill()
+        self.focus()
+        self.show(self.view)
+        self.reveal()
+        return confirmed
 
-    def show(self, view: View) -> None:
-        """Take what is to be shown."""
-        self._view = view
-        self.redraw()
+    def show_held(self) -> None:
+        """Go to the request that is to be decided upon."""
+        if request := self.to_decide():
+            self.focus()
+            self.choose(request.id)
 
     @override
-    def draw(self, width: int, height: int) -> list[Row]:
-        if not self._view.snapshot:
-            return [[("…", "faint")]]
-        requests = sorted(self._view.snapshot.in_flight, key=lambda request: (request.started_at, request.id))
-        if not requests:
-            return [[("Nothing at the moment.", "faint")]]
-        model = text.widest([request.model or "unknown" for request in requests], min(30, width - FIXED))
-        return [self._row(request, width, model) for request in requests]
+    def choose(self, key: int) -> None:
+        self._doomed = None
+        super().choose(key)
 
-    def _row(self, request: InFlight, width: int, model: int) -> Row:
-        answering = request.phase == "answering"
-        so_far = text.fit(format_usd(request.cost_nusd), 8, right=True)
-        cost = f"{so_far} / {text.fit(text.amount(request.reserved_nusd), 6)}"
-        counts = f"↑ {text.tokens(request.input_tokens):<5}↓ {text.tokens(request.output_tokens):<5}"
-        start: Row = [
-            (f"{_SIGNS[request.phase]} ", "calm" if answering else "faint"),
-            (f"{text.age(self._view.state_at - request.started_at):>5}  ", ""),
-            (text.fit(request.model or "unknown", model), "strong"),
-            ("  ", ""),
-        ]
-        end: Row = [(counts, "faint" if not answering else ""), (cost, "strong" if answering else "")]
-        room = width - cells(start) - cells(end) - 1
-        if room >= 40:
-            end = [*end, ("  ", ""), *self._gauge(request, min(room // 4, 24))]
-            room = width - cells(start) - cells(end) - 1
-        if room >= 36:
-            start.append((text.fit(_PHASES[request.phase], 13), "faint"))
-            room -= 13
-        return [*start, (text.fit(_who(request, room), room), "faint"), (" ", ""), *end]
+    def action_spare(self) -> None:
+        """Take back that a request is to be killed."""
+        self._doomed = None
+        self.show(self.view)
 
-    def _gauge(self, request: InFlight, width: int) -> Row:
-        free = "·" if self.plain else " "
-        runs = gauge(width, request.reserved_nusd, request.cost_nusd, 0, free=free)
-        word = "near" if request.cost_nusd > request.reserved_nusd else "calm"
-        return [(run, style_of(part, word)) for run, part in runs]
+    def on_focus(self) -> None:
+        """Say what enter does now."""
+        self._here = True
+        self.show(self.view)
 
-
-def _who(request: InFlight, room: int) -> str:
-    """Name who asked, in as many words as there is room for: project, user, session, client."""
-    names = [request.project, request.user, request.session, request.client]
-    said: list[str] = []
-    for name in names:
-        if name and name not in said and (not said or cell_len("  ".join([*said, name])) <= room):
-            said.append(name)
-    return "  ".join(said)
+    def on_blur(self) -> None:
+        """Nothing is confirmed from elsewhere."""
+        self._here = False
+        self.action_spare()

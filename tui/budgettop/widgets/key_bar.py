@@ -10,10 +10,25 @@ from typing_extensions import override
 
 from budgettop.widgets.drawn import Drawn, Row
 
-PLACES = ("overview", "requests")
+PLACES = ("overview", "requests", "limits")
 """Bindings that lead to a screen; they stand on the left."""
-ACTS = ("edit", "older", "pause", "resume", "acknowledge", "next-cut", "help", "quit", "commands")
-"""Bindings that do something, the most wanted first: what does not fit is left out from the end."""
+ACTS = (
+    *("held", "edit", "grant", "older", "pause", "resume", "pause-limit", "resume-limit", "undo", "kill"),
+    *("acknowledge", "next-cut", "help", "quit", "commands"),
+)
+"""Bindings that do something, in the order in which they stand."""
+SPARED = (
+    "commands",
+    "next-cut",
+    "undo",
+    "pause-limit",
+    "resume-limit",
+    "kill",
+    "grant",
+    "acknowledge",
+    "quit",
+)
+"""Those that are left out first where not all fit."""
 
 
 class KeyBar(Drawn):
@@ -46,8 +61,9 @@ class KeyBar(Drawn):
             if place in active:
                 at = self._add(row, at, active[place], "strong" if place == self._place else "faint")
         acts = [active[act] for act in ACTS if act in active]
-        while acts and at + sum(map(_cells, acts)) > width:
-            acts.pop()
+        spared = [active[act] for act in SPARED if act in active]
+        while spared and at + sum(map(_cells, acts)) > width:
+            acts.remove(spared.pop(0))
         gap = width - at - sum(map(_cells, acts))
         row.append((" " * gap, ""))
         at += gap

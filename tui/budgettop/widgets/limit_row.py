@@ -1,7 +1,6 @@
-"""One limit: its name, its gauge, its numbers, and a line that says how it stands."""
+"""One counter: its name, its gauge, its numbers, and a line that says how it stands."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from rich.cells import cell_len
 from textual.events import Click
@@ -9,38 +8,44 @@ from textual.message import Message
 from typing_extensions import override
 
 from budgettop import text
+from budgettop.counter import (
+    Key,
+    cap,
+    doing,
+    label,
+    numbers,
+    passed,
+    policy,
+    renewal,
+    standing,
+    state,
+    subject,
+)
 from budgettop.view import View
 from budgettop.widgets.drawn import Drawn, Piece, Row, cells
 from budgettop.widgets.gauge import gauge, style_of
 from budgetwire.messages import Limit
 from budgetwire.money import format_usd
 
-Standing = Literal["calm", "near", "over"]
+SHARE = 8
+"""Cells of sign and share, where a row has to do with one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Widths that the rows share, so that their gauges stand below each other."""
+    """What the rows share, so that their gauges stand below each other."""
 
     name: int = 8
     numbers: int = 0
-
-
-def standing(limit: Limit) -> Standing:
-    """Return the one word of a limit: over at its cap, near past its first threshold."""
-    if limit.spent_nusd >= limit.limit_nusd:
-        return "over"
-    return "near" if _passed(limit) is not None else "calm"
-
-
-def numbers(limit: Limit) -> str:
-    """Write what is spent, what is reserved on top, and the cap."""
-    reserved = f" + {text.amount(limit.reserved_nusd)}" if limit.reserved_nusd else ""
-    return f"{format_usd(limit.spent_nusd)}{reserved} of {format_usd(limit.limit_nusd)}"
+    state: int = 0
+    brief: bool = False
+    """There is no room to tell what was granted from the cap."""
+    dense: bool = False
+    """One line a row, except for the selected one."""
 
 
 class LimitRow(Drawn):
-    """A limit that can be selected; without a limit, the place where one can be set."""
+    """A counter that can be selected; without one, the place where a limit can be set."""
 
     class Picked(Message):
         """The row was clicked."""
@@ -49,17 +54,24 @@ class LimitRow(Drawn):
             super().__init__()
             self.row = row
 
-    def __init__(self, limit_name: str) -> None:
+    def __init__(self, key: Key) -> None:
         super().__init__()
-        self.limit_name = limit_name
-        self.limit: Limit | None = None
+        self.key = key
+        self._limit: Limit | None = None
+        self._held = 0
         self._columns = Columns()
         self._view = View()
         self._selected = False
+        self._drawn_of: object = None
 
-    def show(self, limit: Limit | None, columns: Columns, view: View, *, selected: bool) -> None:
-        """Take what is to be shown."""
-        self.limit, self._columns, self._view, self._selected = limit, columns, view, selected
+    def show(self, limit: Limit | None, held: int, columns: Columns, view: View, *, selected: bool) -> None:
+        """Take what is to be shown; with very many rows, few have changed."""
+        of = (limit, held, columns, selected, view.snapshot is None, int(view.now // 60), view.zone)
+        if of == self._drawn_of:
+            return
+        self._drawn_of = of
+        self._limit, self._held, self._columns, self._view = limit, held, columns, view
+        self._selected = selected
         self.set_class(selected, "-selected")
         self.redraw()
 
@@ -70,24 +82,41 @@ class LimitRow(Drawn):
 
     @override
     def draw(self, width: int, height: int) -> list[Row]:
-        name: list[Piece] = [
+        name, whose = self.key
+        limit, columns = self._limit, self._columns
+        start: list[Piece] = [
             ("› " if self._selected else "  ", "sign"),
-            (text.fit(self.limit_name, self._columns.name), "strong"),
+            (text.fit(label(name, subject(limit) if limit else whose, columns.name), columns.name), "strong"),
             ("  ", ""),
         ]
-        if self.limit is None:
+        if limit is None:
             advice = "no limit · e sets one" if self._view.snapshot else "…"
-            return [[*name, (advice, "faint")]]
-        bar_width = width - 2 - self._columns.name - 2 - 2 - self._columns.numbers - 1
-        top = [*name, *self._gauge(self.limit, bar_width), ("  ", "")]
-        top.append((text.fit(numbers(self.limit), self._columns.numbers, right=True), "strong"))
-        return [top, self._detail(self.limit, width)]
+            return [[*start, (advice, "faint")]]
+        end = self._end(limit)
+        top = [*start, *self._gauge(limit, width - cells(start) - cells(end) - 1), *end]
+        return [top] if columns.dense and not self._selected else [top, self._detail(limit, width)]
+
+    def _end(self, limit: Limit) -> Row:
+        columns = self._columns
+        row: Row = [
+            ("  ", ""),
+            (text.fit(numbers(limit, brief=columns.brief), columns.numbers, right=True), "strong"),
+        ]
+        if columns.dense:
+            sign = {"calm": "", "near": "▲ ", "over": "■ "}[standing(limit)]
+            share = text.share(limit.spent_nusd, cap(limit))
+            row.append((text.fit(f"{sign}{share}", SHARE, right=True), standing(limit)))
+        if columns.state:
+            word = state(limit, self._held)
+            style = "paused" if word == "PAUSED" or self._held else "near"
+            row += [("  ", ""), (word, style), (" " * (columns.state - cell_len(word)), "")]
+        return row
 
     def _gauge(self, limit: Limit, width: int) -> list[Piece]:
         word = standing(limit)
         runs = gauge(
             width,
-            limit.limit_nusd,
+            cap(limit),
             limit.spent_nusd,
             limit.reserved_nusd,
             limit.forecast_nusd,
@@ -110,11 +139,17 @@ class LimitRow(Drawn):
     def _facts(self, limit: Limit) -> list[tuple[str, ...]]:
         """What there is to say, the most pressing first: wordings, the longest first, and a style."""
         now, zone = self._view.now, self._view.zone
-        resets = f"resets {text.when(limit.ends_at, now, zone)}"
-        facts: list[tuple[str, ...]] = [(resets, "faint")]
+        facts: list[tuple[str, ...]] = []
         if limit.refused:
-            facts.insert(0, (f"{limit.refused} refused", "over"))
-        if limit.cap_at is not None and limit.spent_nusd < limit.limit_nusd:
+            facts.append((f"{limit.refused} refused", "over"))
+        if limit.granted_nusd and self._columns.brief:
+            facts.append((f"{format_usd(limit.granted_nusd)} of it granted", "faint"))
+        if limit.guarantee == "strict":
+            facts.append(("strict", ""))
+        facts.append((renewal(limit, now, zone), "faint"))
+        if standing(limit) != "over" and (does := policy(limit)):
+            facts.append((text.printable(does), "faint"))
+        if limit.cap_at is not None and limit.spent_nusd < cap(limit):
             at = text.when(limit.cap_at, now, zone)
             at = f"on {at}" if " " in at else f"at {at}"
             facts.append((f"at this rate the cap is reached {at}", f"cap reached {at}", "near"))
@@ -124,17 +159,11 @@ class LimitRow(Drawn):
 
 
 def _stand(limit: Limit) -> list[Piece]:
-    share = text.share(limit.spent_nusd, limit.limit_nusd)
+    share = text.share(limit.spent_nusd, cap(limit))
     match standing(limit):
         case "over":
-            act = "refusing" if limit.on_exceed == "refuse" else "alert only"
-            return [(f"■ {share} OVER, {act}", "over")]
+            return [(f"■ {share} OVER, {doing(limit)}", "over")]
         case "near":
-            return [(f"▲ {share} past {_passed(limit)} %", "near")]
+            return [(f"▲ {share} past {passed(limit)} %", "near")]
         case "calm":
             return [(f"{share}", "calm")]
-
-
-def _passed(limit: Limit) -> int | None:
-    passed = [pct for pct in limit.thresholds_pct if limit.spent_nusd * 100 >= pct * limit.limit_nusd]
-    return max(passed, default=None)

@@ -1,19 +1,15 @@
 """Everything the ledger knows of one request."""
 
-from itertools import zip_longest
-
 from textual.app import ComposeResult
 from typing_extensions import override
 
 from budgettop import text
 from budgettop.view import View
-from budgettop.widgets.drawn import Drawn, Row
+from budgettop.widgets.fact_rows import Fact, FactRows
 from budgettop.widgets.panel import Panel
 from budgettop.widgets.request_table import cost, outcome
 from budgetwire.messages import Request
 from budgetwire.money import format_usd
-
-GAP = "   "
 
 
 class RequestDetail(Panel):
@@ -22,69 +18,34 @@ class RequestDetail(Panel):
     def __init__(self) -> None:
         super().__init__(id="detail")
         self.border_title = "Request"
+        self._request: Request | None = None
+        self._view = View()
 
     @override
     def compose(self) -> ComposeResult:
-        yield DetailRows()
+        yield FactRows()
 
     @override
     def show(self, view: View) -> None:
-        self.query_one(DetailRows).show(view)
+        self._view = view
+        facts = _facts(self._request, view) if self._request else []
+        self.query_one(FactRows).tell(facts, "No request yet." if view.snapshot else "…")
 
     def pick(self, request: Request | None) -> None:
         """Show this request, or none."""
+        self._request = request
         self.border_title = f"Request {request.id}" if request else "Request"
         self.scroll_home(animate=False)
-        self.query_one(DetailRows).pick(request)
+        self.show(self._view)
 
 
-class DetailRows(Drawn):
-    """Facts, one a line, in two columns where they fit."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._view = View()
-        self._request: Request | None = None
-
-    def show(self, view: View) -> None:
-        """Take the zone that times are shown in."""
-        self._view = view
-        self.redraw()
-
-    def pick(self, request: Request | None) -> None:
-        """Show this request."""
-        self._request = request
-        self.redraw()
-
-    @override
-    def draw(self, width: int, height: int) -> list[Row]:
-        if self._request is None:
-            return [[("No request yet." if self._view.snapshot else "…", "faint")]]
-        facts = _facts(self._request, self._view)
-        half = (width - len(GAP)) // 2
-        if width < 70:
-            return [row for fact in facts for row in _lines(*fact, width)]
-        blocks = [_lines(*fact, half) for fact in facts]
-        left: list[Row] = []
-        while blocks and len(left) < sum(map(len, blocks)):
-            left += blocks.pop(0)
-        nothing: Row = []
-        right = [row for block in blocks for row in block]
-        return [[*row, (GAP, ""), *beside] for row, beside in zip_longest(left, right, fillvalue=nothing)]
-
-
-def _lines(name: str, value: str, width: int) -> list[Row]:
-    first, *rest = text.wrap(value, width - 11)
-    rows: list[Row] = [[(text.fit(name, 11), "faint"), (text.fit(first, width - 11), "")]]
-    rows += [[(" " * 11, ""), (text.fit(line, width - 11), "")] for line in rest]
-    return rows
-
-
-def _facts(request: Request, view: View) -> list[tuple[str, str]]:
-    worst = "unbounded" if request.worst_nusd is None else format_usd(request.worst_nusd)
-    facts = [
+def _facts(request: Request, view: View) -> list[Fact]:
+    worst = "no bound" if request.worst_nusd is None else format_usd(request.worst_nusd)
+    return [
         ("cost", f"{cost(request)}  {request.basis}"),
-        ("reserved", f"{format_usd(request.reserved_nusd)}  (worst case {worst})"),
+        ("expected", f"{format_usd(request.expected_nusd)}{_missed(request)}"),
+        ("worst case", worst),
+        ("reserved", format_usd(request.reserved_nusd)),
         ("outcome", f"{outcome(request)}{'' if request.status >= 400 else f'  {request.status}'}"),
         ("when", text.date_and_time(request.admitted_at, view.zone, seconds=True)),
         ("took", _took(request)),
@@ -111,7 +72,16 @@ def _facts(request: Request, view: View) -> list[tuple[str, str]]:
         ("price", request.price_id),
         ("their id", request.provider_request_id),
     ]
-    return [(name, value) for name, value in facts if value]
+
+
+def _missed(request: Request) -> str:
+    """Say by how much the cost differed from what was expected, in per cent of that."""
+    if request.settled_at is None or not request.expected_nusd or not request.cost_nusd:
+        return ""
+    error = (request.cost_nusd - request.expected_nusd) * 100 / request.expected_nusd
+    if round(error) == 0:
+        return "  cost just that"
+    return f"  cost {abs(error):,.0f} % {'more' if error > 0 else 'less'}"
 
 
 def _took(request: Request) -> str:

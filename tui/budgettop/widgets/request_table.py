@@ -1,28 +1,17 @@
 """The table of requests: one row each, with the columns that there is room for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from rich.text import Text
 from textual.message import Message
 from textual.widgets import DataTable
 
 from budgettop import text
 from budgettop.view import View
+from budgettop.widgets.columns import Column, fitting
 from budgetwire.messages import Request
 from budgetwire.money import format_usd
 
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its title, cells, urgency (0 is always there) and what it shows."""
-
-    title: str
-    width: int
-    urgency: int
-    show: Callable[[Request], str] | None
-    """None: the time, which needs a zone."""
-    right: bool = False
+CUT_SHORT = ("killed", "broken", "failed", "refused")
+"""Outcomes that nobody asked for an answer to end with, whatever its status was."""
 
 
 def cost(row: Request) -> str:
@@ -34,14 +23,16 @@ def cost(row: Request) -> str:
 def outcome(row: Request) -> str:
     """Write how a request ended in one word, with its status if it was an error."""
     word = row.outcome or ("running" if row.settled_at is None else "done")
-    return f"✗ {word} {row.status}" if row.status >= 400 else word
+    if row.status >= 400:
+        return f"✗ {word} {row.status}"
+    return f"✗ {word}" if word in CUT_SHORT else word
 
 
 def _seconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.1f} s" if seconds < 100 else text.age(seconds)
 
 
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column[Request], ...] = (
     Column("time", 8, 0, None),
     Column("model", 18, 0, lambda row: row.model_billed or row.model or row.path),
     Column("project", 12, 2, lambda row: row.project),
@@ -75,7 +66,7 @@ class RequestTable(DataTable[Text]):
         self.border_title = "Requests"
         self._view = View()
         self._requests: list[Request] = []
-        self._laid_out: list[tuple[str, int]] = []
+        self._laid_out: list[tuple[Column[Request], int]] = []
 
     def show(self, view: View) -> None:
         """Take the zone that times are shown in."""
@@ -91,7 +82,7 @@ class RequestTable(DataTable[Text]):
 
     def on_resize(self) -> None:
         """Draw for the new size."""
-        if _fitting(self.scrollable_content_region.width) != self._laid_out:
+        if fitting(COLUMNS, _GROW, self.scrollable_content_region.width) != self._laid_out:
             self._fill(self._picked_id())
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
@@ -103,48 +94,26 @@ class RequestTable(DataTable[Text]):
     def _picked_id(self) -> int | None:
         return self._requests[self.cursor_row].id if self.cursor_row < len(self._requests) else None
 
-    def _said(self, column: Column, row: Request) -> str:
+    def _said(self, column: Column[Request], row: Request) -> str:
         if column.show is None:
             return text.clock(row.admitted_at, self._view.zone, seconds=True)
         return column.show(row)
 
     def _fill(self, keep: int | None) -> None:
-        self._laid_out = _fitting(self.scrollable_content_region.width)
-        widths = dict(self._laid_out)
-        columns = [column for column in COLUMNS if column.title in widths]
+        self._laid_out = fitting(COLUMNS, _GROW, self.scrollable_content_region.width)
         at = self.scroll_y
         self.clear(columns=True)
-        for column in columns:
-            title = text.fit(column.title, widths[column.title], right=column.right)
-            self.add_column(Text(title), width=widths[column.title], key=column.title)
+        for column, width in self._laid_out:
+            title = text.fit(column.title, width, right=column.right)
+            self.add_column(Text(title), width=width, key=column.title)
         for row in self._requests:
-            self.add_row(
-                *(
-                    Text(text.fit(self._said(column, row), widths[column.title], right=column.right))
-                    for column in columns
-                ),
-                key=str(row.id),
+            cells = (
+                Text(text.fit(self._said(column, row), width, right=column.right))
+                for column, width in self._laid_out
             )
+            self.add_row(*cells, key=str(row.id))
         ids = [request.id for request in self._requests]
         if keep in ids:
             self.move_cursor(row=ids.index(keep), animate=False, scroll=False)
             self.call_after_refresh(self.scroll_to, y=at, animate=False)
         self.border_title = f"Requests · newest {len(ids)}" if ids else "Requests"
-
-
-def _fitting(width: int) -> list[tuple[str, int]]:
-    """Return the columns that fit in their order, the most urgent ones chosen first, and their widths."""
-    chosen: set[str] = set()
-    room = width
-    for column in sorted(COLUMNS, key=lambda column: column.urgency):
-        if column.width + 2 > room:
-            break
-        chosen.add(column.title)
-        room -= column.width + 2
-    grow = [title for title in _GROW if title in chosen]
-    extra = min(room // len(grow), 14) if grow else 0
-    return [
-        (column.title, column.width + (extra if column.title in grow else 0))
-        for column in COLUMNS
-        if column.title in chosen
-    ]

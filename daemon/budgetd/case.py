@@ -1,0 +1,106 @@
+"""A request on its way through the budget, and its two rows in the ledger. Decides nothing."""
+
+import msgspec
+
+from budgetd.budget.decision import Demand, Reservation
+from budgetd.budget.limits import Subject
+from budgetd.config import Billing
+from budgetd.ledger.rows import Closing, Opening
+from budgetd.pricing.estimate import Estimate
+from budgetd.pricing.pricer import Cost, Pricer
+from budgetd.proxy.till import Candidate, Outcome, Ticket
+
+MAX_PATH = 200
+"""Characters of a path that are kept."""
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A request with what it may cost. Money in nanodollars."""
+
+    id: int
+    candidate: Candidate
+    subject: Subject
+    billing: Billing
+    pricer: Pricer
+    estimate: Estimate
+    replaced_model: str = ""
+    """The model that the client asked for, where another takes its place."""
+
+    @property
+    def demand(self) -> Demand:
+        """What it asks of the guard."""
+        return Demand(self.subject, self.estimate.expected_nusd, self.estimate.worst_nusd)
+
+    def opening(self, now: float, reserved_nusd: int) -> Opening:
+        """Its row when it is admitted or refused."""
+        route, ask, who = self.candidate.route, self.candidate.ask, self.candidate.who
+        path = route.path[:MAX_PATH]
+        return Opening(
+            id=self.id,
+            admitted_at=now,
+            upstream=route.upstream.name,
+            provider=route.upstream.provider,
+            dialect=route.upstream.dialect,
+            billing=self.billing,
+            method=self.candidate.method,
+            path=path if path.isascii() else path.encode("utf-8", "replace").decode(),
+            model=self.subject.model,
+            user=self.subject.user,
+            project=who.project,
+            session=who.session,
+            key=who.key,
+            client=who.client,
+            stream=ask.stream,
+            request_bytes=self.candidate.request_bytes,
+            reserved_nusd=reserved_nusd,
+            expected_nusd=self.estimate.expected_nusd,
+            worst_nusd=self.estimate.worst_nusd,
+        )
+
+
+class Entry(msgspec.Struct, eq=False):
+    """An admitted request with what is reserved for it."""
+
+    case: Case
+    ticket: Ticket
+    opening: Opening
+    reservation: Reservation | None
+    """None where the request counts against no limit."""
+
+    def cost(self, outcome: Outcome | None) -> Cost:
+        """What it cost, or (without an outcome) has cost so far."""
+        ticket = self.ticket
+        meter = ticket.meter
+        reading = None
+        if meter is not None:
+            reading = meter.progress() if outcome is None else meter.finish()
+        candidate = self.case.candidate
+        return self.case.pricer.tally(
+            candidate.ask, reading, failed=ticket.status >= 400, metered=candidate.route.api is not None
+        )
+
+    def closing(self, cost: Cost, outcome: Outcome, now: float) -> Closing:
+        """Its row at its end."""
+        usage, ticket = cost.usage, self.ticket
+        return Closing(
+            settled_at=now,
+            outcome=outcome,
+            basis=cost.basis,
+            status=ticket.status,
+            cost_nusd=cost.nusd,
+            model_billed=cost.model,
+            input_tokens=usage.input_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            input_audio_tokens=usage.input_audio_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            output_audio_tokens=usage.output_audio_tokens,
+            web_searches=usage.web_searches,
+            price_id=cost.price_id,
+            ttft_seconds=ticket.ttft_seconds,
+            duration_seconds=ticket.duration_seconds,
+            response_bytes=ticket.response_bytes,
+            provider_request_id=ticket.provider_request_id,
+        )

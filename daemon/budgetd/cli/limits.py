@@ -1,0 +1,122 @@
+"""Commands about limits: limits (show, set, undo) and grant."""
+
+import click
+
+from budgetd.cli.call import call, snapshot
+from budgetd.cli.table import Dollars, clock, table
+from budgetwire.messages import Grant, Limit, SetLimit, UndoLimit
+from budgetwire.money import cents_to_nusd, format_usd
+
+AMOUNTS = {"ignore_unknown_options": True}
+"""So that -5 is an amount, and answered as one."""
+
+
+class _Cap(Dollars):
+    """An amount, or none at all."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return -1 if value == "none" else super().convert(value, param, ctx)
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog="""
+\b
+Examples:
+  budgetd limits                            every counter in its present window
+  budgetd limits set daily 12.50            in force at once, and written to budget.toml
+  budgetd limits set "opus per day" none    take the limit out of budget.toml
+  budgetd limits undo daily                 as it was before the last edit; again: redo
+""",
+)
+@click.pass_context
+def limits(context: click.Context) -> None:
+    """Show every counter, or change a limit."""
+    if context.invoked_subcommand is None:
+        _, state = snapshot()
+        click.echo(describe(state.limits) if state.limits else "No limit is set (press e in budgettop).")
+
+
+@limits.command("set", context_settings=AMOUNTS, epilog="Example: budgetd limits set daily 12.50")
+@click.argument("name")
+@click.argument("dollars", type=_Cap(), metavar="DOLLARS|none")
+def set_limit(name: str, dollars: int) -> None:
+    """Set the cap of a limit, or remove the limit."""
+    cents = None if dollars < 0 else dollars
+    call(lambda id: SetLimit(id=id, limit=name, limit_cents=cents))
+    done = "is removed" if cents is None else f"is {format_usd(cents_to_nusd(cents))} now"
+    click.echo(f"{name} {done}; `budgetd limits undo {_shell(name)}` takes it back.")
+
+
+@limits.command(epilog="Example: budgetd limits undo daily")
+@click.argument("name")
+def undo(name: str) -> None:
+    """Take back the last edit of a limit; again: make it again."""
+    call(lambda id: UndoLimit(id=id, limit=name))
+    _, state = snapshot()
+    caps = {format_usd(limit.limit_nusd) for limit in state.limits if limit.name == name}
+    click.echo(f"{name} is {caps.pop()} again." if caps else f"{name} is as it was before its last edit.")
+
+
+@click.command(
+    context_settings=AMOUNTS,
+    epilog="""
+\b
+Examples:
+  budgetd grant daily 5
+  budgetd grant "opus per project" 2.50 --subject acme-api
+""",
+)
+@click.argument("limit")
+@click.argument("dollars", type=Dollars())
+@click.option("--subject", default="", metavar="S", help="Whose counter, where the limit has several.")
+def grant(limit: str, dollars: int, subject: str) -> None:
+    """Let a counter go so much beyond its cap until its window ends."""
+    call(lambda id: Grant(id=id, limit=limit, cents=dollars, subject=subject))
+    whose = f"{limit} / {subject}" if subject else limit
+    click.echo(f"Granted: {whose} may spend {format_usd(cents_to_nusd(dollars))} more in this window.")
+
+
+def describe(counters: list[Limit]) -> str:
+    """Counters as a table."""
+    heads = ("LIMIT", ">SPENT", ">RESERVED", ">CAP", ">LEFT", ">USED", "RESETS", "")
+    return table(heads, [_row(counter) for counter in counters])
+
+
+def _row(limit: Limit) -> tuple[str, ...]:
+    cap = limit.limit_nusd + limit.granted_nusd
+    left = max(0, cap - limit.headroom_nusd - limit.spent_nusd - limit.reserved_nusd)
+    percent = limit.spent_nusd * 100 // cap if cap else 100
+    return (
+        f"{limit.name} / {limit.subject or '(none)'}" if limit.per else limit.name,
+        format_usd(limit.spent_nusd),
+        format_usd(limit.reserved_nusd) if limit.reserved_nusd else "",
+        format_usd(cap),
+        format_usd(left),
+        f"{percent} %",
+        _resets(limit),
+        ", ".join(_remarks(limit)),
+    )
+
+
+def _resets(limit: Limit) -> str:
+    if limit.ends_at is not None:
+        return clock(limit.ends_at)
+    return "never" if limit.window == "total" else f"rolling {limit.window}"
+
+
+def _remarks(limit: Limit) -> list[str]:
+    """What is out of the ordinary."""
+    to = f" to {limit.fallback_model}" if limit.fallback_model else ""
+    return [
+        *(["PAUSED"] if limit.paused else []),
+        *([f"{limit.on_exceed}{to}"] if limit.on_exceed != "refuse" else []),
+        *(["strict"] if limit.guarantee == "strict" else []),
+        *([f"{format_usd(limit.granted_nusd)} granted"] if limit.granted_nusd else []),
+        *([f"{limit.refused} refused"] if limit.refused else []),
+    ]
+
+
+def _shell(name: str) -> str:
+    """A name as it is typed."""
+    return f"'{name}'" if " " in name else name

@@ -1,0 +1,30 @@
+"""Commands about one request: approve, refuse, kill. Their ids are those that `budgetd status` shows."""
+
+import click
+
+from budgetd.cli.call import call
+from budgetwire.messages import Approve, Kill, Refuse
+
+
+@click.command(epilog="Example: budgetd approve 4202")
+@click.argument("id", type=int)
+def approve(id: int) -> None:
+    """Let a held request through, this once."""
+    call(lambda call_id: Approve(id=call_id, request_id=id))
+    click.echo(f"Request {id} is let through.")
+
+
+@click.command(epilog="Example: budgetd refuse 4202")
+@click.argument("id", type=int)
+def refuse(id: int) -> None:
+    """Refuse a held request."""
+    call(lambda call_id: Refuse(id=call_id, request_id=id))
+    click.echo(f"Request {id} is refused.")
+
+
+@click.command(epilog="Example: budgetd kill 4201")
+@click.argument("id", type=int)
+def kill(id: int) -> None:
+    """Cut a running request on both sides; what it has cost is counted."""
+    call(lambda call_id: Kill(id=call_id, request_id=id))
+    click.echo(f"Request {id} is cut.")

@@ -1,0 +1,20 @@
+"""After a kill: what was in flight is settled at what was expected of it, once."""
+
+from budgetd.ledger.queries import open_requests
+from budgetd.ledger.rows import Closing, Opening
+from budgetd.ledger.writer import Ledger
+
+
+def recover(ledger: Ledger, now: float) -> tuple[int, int]:
+    """Settle what an earlier daemon left open; how many requests, and their cost in nanodollars."""
+    left = open_requests(ledger.db)
+    for opening in left:
+        closing = Closing(settled_at=now, outcome="recovered", basis="recovered", cost_nusd=_cost(opening))
+        ledger.settle(opening, closing)
+    ledger.flush()
+    return len(left), sum(map(_cost, left))
+
+
+def _cost(opening: Opening) -> int:
+    """What was reserved; at least what was expected, where no limit counted it."""
+    return max(opening.reserved_nusd, opening.expected_nusd)

@@ -1,0 +1,42 @@
+"""What a client is told when its request is not let through. Pure."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from budgetd.budget.decision import Refused
+from budgetwire.money import format_usd
+
+PAUSED = "Spending is paused on this machine. To resume, press space in budgettop or run `budgetd resume`."
+
+
+def why_refused(refused: Refused, unbounded: str, zone: ZoneInfo) -> str:
+    """Which limit, how it stands, when it resets, what to do.
+
+    Args:
+        refused: the guard's answer.
+        unbounded: why the request's cost has no bound, and the remedy; where a strict limit asks for one.
+        zone: where the person is.
+    """
+    window = refused.window
+    limit = window.limit
+    whose = f"{limit.name} limit" + (f" for {window.subject}" if window.subject else "")
+    if refused.reason == "paused":
+        return f"Requests under the {whose} are paused. To resume: `budgetd resume '{limit.name}'`."
+    if refused.reason == "unbounded" or refused.amount_nusd is None:
+        return f"The {whose} is strict, and the cost of this request has no bound: {unbounded}"
+    cap_nusd = limit.limit_nusd + window.granted_nusd
+    left_nusd = cap_nusd - limit.headroom_nusd - window.spent_nusd - window.reserved_nusd
+    spent = f"{format_usd(window.spent_nusd)} spent"
+    if window.reserved_nusd:
+        spent += f" and {format_usd(window.reserved_nusd)} reserved by requests in flight"
+    needed = f"{'up to' if limit.guarantee == 'strict' else 'about'} {format_usd(refused.amount_nusd)} needed"
+    resets = ""
+    if window.ends_at is not None:
+        resets = (
+            f" It resets on {datetime.fromtimestamp(window.ends_at, UTC).astimezone(zone):%a %d %b at %H:%M}."
+        )
+    return (
+        f"The {whose} of {format_usd(cap_nusd)} has no room for this request: {spent},"
+        f" {format_usd(max(0, left_nusd))} left, {needed}.{resets}"
+        " To raise it, press e in budgettop or edit budget.toml."
+    )

@@ -1,0 +1,45 @@
+"""The worst case against recorded exchanges: no bounded request cost more than its bound."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from budgetd.metering import peek
+from budgetd.pricing.book import load_book
+from budgetd.pricing.pricer import Pricer
+from metering.exchanges import read
+from metering.test_corpus import APIS, EXCHANGES, header
+
+AT = 1_795_435_200.0
+BOOK = load_book()
+PROVIDERS = {
+    "anthropic": "anthropic",
+    "openai": "openai",
+    "azure": "azure",
+    "gemini": "gemini",
+    "vertex": "vertex",
+}
+POSTED = [each for each in EXCHANGES if each["method"] == "POST" and each["status"] == 200]
+
+pytestmark = pytest.mark.skipif(not POSTED, reason="the recorded corpus is not here (../shared/corpus)")
+
+
+@pytest.mark.parametrize("exchange", POSTED, ids=lambda each: f"{each['endpoint']}-{each['id']}")
+def test_no_recorded_exchange_cost_more_than_its_worst_case(exchange: dict[str, Any]) -> None:
+    endpoint = exchange["endpoint"]
+    api = APIS[endpoint]
+    body = base64.b64decode(exchange["response_body"])
+    reading = read(api, body, header(exchange, "content-type"), header(exchange, "content-encoding"))
+    ask = peek(api, exchange["path"], exchange["request_body"].encode())
+    pricer = Pricer(BOOK, PROVIDERS[endpoint.partition(".")[0]], AT, free=False)
+    sized = pricer.expect(ask)
+    cost = pricer.tally(ask, reading, failed=False, metered=True)
+    assert (sized.worst_nusd is None) == bool(sized.unbounded)
+    if sized.worst_nusd is not None and cost.basis == "reported":
+        assert cost.nusd <= sized.worst_nusd
+
+
+def test_some_of_them_are_bounded() -> None:
+    asks = (peek(APIS[each["endpoint"]], each["path"], each["request_body"].encode()) for each in POSTED)
+    assert sum(not Pricer(BOOK, "openai", AT, free=False).expect(ask).unbounded for ask in asks) >= 5

@@ -1,0 +1,95 @@
+"""The fourth screen: every counter with all it is about, and who changed what."""
+
+import msgspec
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Container
+from typing_extensions import override
+
+from budgettop.screens.steering import Steering
+from budgettop.view import View
+from budgettop.widgets.amount_editor import AmountEditor
+from budgettop.widgets.changes import Changes
+from budgettop.widgets.limit_detail import LimitDetail
+from budgettop.widgets.limit_table import LimitTable
+from budgetwire.errors import CallError, Unreachable
+from budgetwire.messages import Limit, QueryAudit, QueryAuditReply
+
+CHANGES = 100
+
+
+class Limits(Steering):
+    """All counters, the selected one in full, and the newest changes."""
+
+    PLACE = "limits"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table = LimitTable()
+        self._detail = LimitDetail()
+        self._changes = Changes()
+        self._asked_of: object = None
+
+    @override
+    def body(self) -> ComposeResult:
+        with Container(id="body"):
+            yield self._table
+            yield self._detail
+            yield self._changes
+
+    def on_mount(self) -> None:
+        """Start where the keys are of use."""
+        self._table.focus()
+
+    @override
+    def show_body(self, view: View) -> None:
+        self._table.show(view)
+        self._detail.show(view)
+        self._detail.pick(*self._table.chosen)
+        self._changes.show(view)
+        if view.stand != "live" or view.snapshot is None or not self.is_current:
+            return
+        # What the audit would answer can only have changed if one of these did.
+        state = (
+            [
+                (limit.name, limit.limit_nusd, limit.granted_nusd, limit.paused)
+                for limit in view.snapshot.limits
+            ],
+            [(request.id, request.phase == "held") for request in view.snapshot.in_flight],
+            [alert.acknowledged_at for alert in view.snapshot.alerts],
+            view.paused_at,
+        )
+        if state != self._asked_of:
+            self._asked_of = state
+            self._fetch()
+
+    @property
+    @override
+    def chosen(self) -> tuple[str, Limit | None]:
+        return self._table.chosen
+
+    @override
+    async def open(self, editor: AmountEditor) -> None:
+        await self._detail.open(editor)
+
+    def on_limit_table_chosen(self, event: LimitTable.Chosen) -> None:
+        """Show the selected counter in full."""
+        event.stop()
+        self._detail.pick(*self._table.chosen)
+
+    def on_amount_editor_closed(self, event: AmountEditor.Closed) -> None:
+        """Take the editor away."""
+        event.stop()
+        event.editor.remove()
+        self._table.focus()
+
+    @work(exclusive=True, group="changes")
+    async def _fetch(self) -> None:
+        try:
+            result = await self.top.link.call(lambda call: QueryAudit(id=call, count=CHANGES))
+        except (CallError, Unreachable) as error:
+            self._asked_of = None  # ask again
+            self._changes.border_subtitle = str(error)
+        else:
+            if self.top.is_running:
+                self._changes.fill(msgspec.convert(result, QueryAuditReply).changes)
