@@ -1,6 +1,4 @@
-"""What commands steer, without a proxy: accounts that note what is asked of them, and a file in memory. The ledger
-is a real one.
-"""
+"""What commands steer, without a proxy: accounts that note what is asked, a file in memory, a real ledger."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from importlib import import_module
 from typing import IO
 
 from e2e.running import Home, environment
@@ -90,9 +91,9 @@ class ForkedHome(Home):
 
 def fork_for_ever(orders: IO[str]) -> None:
     """Fork a daemon for each order, and say its process id."""
-    import budgetd.daemon  # noqa: F401 - now, and not in every fork
     from budgetd.pricing.book import load_book
 
+    import_module("budgetd.daemon")  # now, and not in every fork
     load_book().warm()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budgetd.errors import LedgerError
-from budgetd.ledger import queries
+from budgetd.ledger import queries, writer
 from budgetd.ledger.rows import Closing
 from budgetd.ledger.writer import Ledger
 from ledger.rows import HOUR, T0, alert, closing, on_disk, opening
@@ -20,6 +20,30 @@ async def test_a_reservation_is_on_record_once_its_future_is_done(path: Path) ->
     await committed
     assert on_disk(path, "select id, outcome from requests") == [(1, None)]
     await ledger.close()
+
+
+async def test_a_load_without_pauses_does_not_grow_the_write_ahead_log_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "MOST_WAL_PAGES", 50)
+    ledger = Ledger(path)
+    ledger.start_checkpoints()
+    wal = path.with_name("ledger.db-wal")
+    begun = times_begun(wal)
+    for id in range(1, 20_000):
+        await ledger.reserve(opening(id))
+        if times_begun(wal) >= begun + 3:
+            break
+    else:
+        pytest.fail("it was never begun anew")
+    await ledger.close()
+
+
+def times_begun(wal: Path) -> int:
+    """How often a write-ahead log has begun at its start again, from its header."""
+    with wal.open("rb") as file:
+        return int.from_bytes(file.read(16)[12:])
 
 
 async def test_reservations_of_one_turn_share_a_commit(path: Path) -> None:

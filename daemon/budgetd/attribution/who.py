@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -67,6 +68,7 @@ def _key(headers: Mapping[bytes, bytes]) -> bytes:
     return headers.get(b"authorization", b"").partition(b" ")[2].strip()
 
 
+@lru_cache(256)
 def _client(agent: str) -> str:
     for pattern, name in CLIENTS:
         if pattern.match(agent):

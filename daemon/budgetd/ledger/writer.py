@@ -1,7 +1,7 @@
 """The one writer: commits reservations before their requests are sent, and settlements after.
 
-Whatever falls due in one turn of the event loop shares one transaction, so that a commit's cost is divided by
-the load (FACTS 7, 14). Checkpoints, which wait for the disk, run in a thread of their own.
+Requests that come together share one transaction, so that a commit's cost is divided by the load (FACTS 7,
+14). Checkpoints, which wait for the disk, run in a thread of their own.
 """
 
 import asyncio
@@ -23,6 +23,20 @@ CHECKPOINT_SECONDS = 1.0
 SETTLE_SECONDS = 0.01
 """How long a settlement waits for company; a kill in between leaves a reservation to be recovered."""
 
+MOST_WAL_PAGES = 4096
+"""Pages of the write-ahead log past which the writer is made to wait until all of it is in the database and
+it can begin at its start again. Under a load without pauses that would never come by itself.
+"""
+
+RESTART_MS = 50
+"""The longest the writer waits for that; if other readers are in the way, it is tried again next time."""
+
+RETRY_SECONDS = 1.0
+"""How long after a failure what is still pending is tried again."""
+
+MOST_TOGETHER = 64
+"""So many reservations are committed without waiting for more."""
+
 _astuple = msgspec.structs.astuple
 _dimensions = operator.attrgetter(*schema.DIMENSIONS)
 
@@ -41,7 +55,8 @@ class Ledger:
         self._rollups: dict[tuple[Any, ...], tuple[int, int]] = {}
         self._alerts: list[tuple[Any, ...]] = []
         self._waiters: list[asyncio.Future[None]] = []
-        self._flush_handle: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Commits settlements that no reservation takes along."""
         self._checkpoint_needed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._checkpoints: asyncio.Task[None] | None = None
@@ -71,7 +86,8 @@ class Ledger:
         waiter = loop.create_future()
         self._opened.append(_astuple(opening))
         self._waiters.append(waiter)
-        self._flush_soon(loop)
+        if len(self._waiters) == 1:
+            loop.call_soon(self._flush_when_quiet, 1)
         return waiter
 
     def settle(self, opening: Opening, closing: Closing, alerts: tuple[AlertRow, ...] = ()) -> None:
@@ -112,9 +128,6 @@ class Ledger:
         """Commit everything that is pending. Raises LedgerError, and then reservations have failed while
         settlements stay pending.
         """
-        if self._flush_handle is not None:
-            self._flush_handle.cancel()
-            self._flush_handle = None
         waiters, self._waiters = self._waiters, []
         try:
             self._commit()
@@ -138,6 +151,8 @@ class Ledger:
         try:
             self.flush()
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             self.db.close()
 
     def start_checkpoints(self) -> None:
@@ -154,24 +169,30 @@ class Ledger:
     def _greatest(self, table: str) -> int:
         return self.db.execute(f"select coalesce(max(id), 0) from {table}").fetchone()[0]
 
-    def _flush_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        """A reservation waits: commit as soon as this turn of the loop has run everything that is ready."""
-        if len(self._waiters) > 1:
-            return
-        if self._flush_handle is not None:
-            self._flush_handle.cancel()
-        self._flush_handle = loop.call_soon(self._flush_quietly)
+    def _flush_when_quiet(self, waiting: int) -> None:
+        """Commit once a turn of the loop has brought no further reservation."""
+        if waiting < len(self._waiters) < MOST_TOGETHER:
+            asyncio.get_running_loop().call_soon(self._flush_when_quiet, len(self._waiters))
+        elif self._waiters:
+            self._flush_quietly()
 
-    def _flush_later(self) -> None:
-        if self._flush_handle is None:
-            self._flush_handle = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._flush_quietly)
+    def _flush_later(self, seconds: float = SETTLE_SECONDS) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._flush_due)
+
+    def _flush_due(self) -> None:
+        self._timer = None
+        if self._waiters:
+            return  # the commit they wait for takes everything along
+        if self._opened or self._closed or self._alerts or self.failure:
+            self._flush_quietly()
 
     def _flush_quietly(self) -> None:
         """Flush; a failure has been told to those who wait, and what remains is tried again."""
         try:
             self.flush()
         except LedgerError:
-            self._flush_handle = asyncio.get_running_loop().call_later(1.0, self._flush_quietly)
+            self._flush_later(RETRY_SECONDS)
 
     def _commit(self) -> None:
         db = self.db
@@ -204,6 +225,7 @@ class Ledger:
 
     async def _checkpoint_for_ever(self) -> None:
         db = self._connect()
+        db.execute(f"pragma busy_timeout = {RESTART_MS}")
         try:
             while not self._stopping.is_set():
                 await self._checkpoint_needed.wait()
@@ -218,7 +240,9 @@ class Ledger:
 def _checkpoint(db: sqlite3.Connection) -> None:
     """A passive checkpoint waits for nobody; what it could not move is moved next time."""
     try:
-        db.execute("pragma wal_checkpoint(passive)").fetchall()
+        _, pages, _ = db.execute("pragma wal_checkpoint(passive)").fetchone()
+        if pages > MOST_WAL_PAGES:
+            db.execute("pragma wal_checkpoint(restart)").fetchone()
     except sqlite3.OperationalError:  # the disk is full or the file busy: the writer tells, and we come again
         return
 

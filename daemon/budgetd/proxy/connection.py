@@ -17,7 +17,7 @@ MAX_HEAD = 256 * 1024
 class Head:
     """A response's head as the upstream sent it."""
 
-    __slots__ = ("framed", "headers", "http_version", "reason", "status")
+    __slots__ = ("_named", "framed", "headers", "http_version", "reason", "status")
 
     def __init__(self) -> None:
         """Filled while the parser reads."""
@@ -27,13 +27,19 @@ class Head:
         self.headers: list[tuple[bytes, bytes]] = []
         self.framed = False
         """The body's end is told by a length or by chunks, not by the connection's end."""
+        self._named: dict[bytes, bytes] = {}
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Take the next header."""
+        self.headers.append((name, value))
+        lower = name.lower()
+        self._named[lower] = value
+        if lower == b"content-length" or (lower == b"transfer-encoding" and b"chunked" in value.lower()):
+            self.framed = True
 
     def get(self, name: bytes) -> str:
         """A header's value by its lower-case name; the last one wins, empty if there is none."""
-        for given, value in reversed(self.headers):
-            if given.lower() == name:
-                return value.decode("latin-1")
-        return ""
+        return self._named.get(name, b"").decode("latin-1")
 
 
 class Receiver(Protocol):
@@ -204,12 +210,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        if self._complete or self._in_body:
-            return
-        self._head.headers.append((name, value))
-        lower = name.lower()
-        if lower == b"content-length" or (lower == b"transfer-encoding" and b"chunked" in value.lower()):
-            self._head.framed = True
+        if not self._complete and not self._in_body:
+            self._head.add(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole. Interim responses (1xx) are handed on and forgotten."""

@@ -9,7 +9,8 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,6 +34,18 @@ SILENCE_SECONDS = 1200.0
 KILLED = "This request was killed by its owner after it had been sent. What it used until then is counted."
 
 
+class Body(Protocol):
+    """A body on its way in, framing removed."""
+
+    def at_eof(self) -> bool:
+        """Whether all of it has been read."""
+        ...
+
+    async def readany(self) -> bytes:
+        """What is there, or what comes next; empty at the end."""
+        ...
+
+
 class Incoming(msgspec.Struct, eq=False):
     """A request as the listener took it."""
 
@@ -43,8 +56,8 @@ class Incoming(msgspec.Struct, eq=False):
     seen: dict[bytes, bytes]
     """The headers by lower-case name."""
     chunked: bool
-    body: AsyncIterator[bytes] | None
-    """The body's pieces, framing removed; None where there is none."""
+    body: Body | None
+    """None where there is none."""
     transport: asyncio.Transport
     drain: Callable[[], Awaitable[None]]
     """Waits until the client has taken most of what was written."""
@@ -132,18 +145,20 @@ class Forwarder:
 
     async def _read(self, request: Incoming) -> tuple[bytes, bool]:
         """The body, or as much of it as may be held; whether that is all."""
-        if request.body is None:
+        stream = request.body
+        if stream is None:
             return b"", True
         if b"100-continue" in request.seen.get(b"expect", b"").lower() and not request.http10:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         pieces: list[bytes] = []
         size = 0
-        async for piece in request.body:
+        while not stream.at_eof():
+            piece = await stream.readany()
             pieces.append(piece)
             size += len(piece)
             if size > self.config.max_body:
                 return b"".join(pieces), False
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces), True
+        return b"".join(pieces), True
 
     def _admit(self, request: Incoming, route: Route, body: bytes, whole: bool) -> Ticket | Held | Turned:
         size = len(body)
@@ -258,8 +273,8 @@ class Forwarder:
                 await self._send_rest(request, relay)
             while not relay.done:
                 await relay.changed
-                relay.changed = asyncio.get_running_loop().create_future()
                 if not relay.done:
+                    relay.changed = asyncio.get_running_loop().create_future()
                     await request.drain()
                     relay.connection.resume()
         except BaseException:
@@ -272,7 +287,8 @@ class Forwarder:
     async def _send_rest(self, request: Incoming, relay: Relay) -> None:
         """Stream the part of a long body that was not held."""
         assert request.body is not None
-        async for piece in request.body:
+        while not request.body.at_eof():
+            piece = await request.body.readany()
             if relay.done:
                 return
             relay.connection.write(_chunk(piece) if request.chunked else piece)

@@ -8,7 +8,6 @@ touch (FACTS 14). A test watches the names used here that aiohttp calls private;
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
@@ -94,7 +93,7 @@ class Listener:
             headers=message.raw_headers,
             seen=seen,
             chunked=message.chunked,
-            body=None if payload is EMPTY_PAYLOAD else _pieces(payload),
+            body=None if payload is EMPTY_PAYLOAD else payload,
             transport=transport,
             drain=client._drain_helper,
         )
@@ -186,20 +185,13 @@ class _Client(RequestHandler):
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS):
-                async for _ in _pieces(payload):
-                    pass
+                while not payload.at_eof():
+                    await payload.readany()
 
 
 async def _unused(request: web.BaseRequest) -> web.StreamResponse:
     """Never called: `_Client` answers in its stead."""
     raise AssertionError(request)
-
-
-async def _pieces(payload: StreamReader) -> AsyncIterator[bytes]:
-    while not payload.at_eof():
-        piece = await payload.readany()
-        if piece:
-            yield piece
 
 
 def _own(path: str) -> bytes:

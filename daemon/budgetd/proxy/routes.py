@@ -21,13 +21,14 @@ FREE = re.compile(
 `SHAPES` always costs.
 """
 
-SHAPES: tuple[tuple[re.Pattern[str], Api], ...] = (
-    (re.compile(r"/messages$"), "anthropic.messages"),
-    (re.compile(r"/chat/completions$"), "openai.chat"),
-    (re.compile(r"/responses$"), "openai.responses"),
-    (re.compile(r":(generateContent|streamGenerateContent)$"), "gemini.generate"),
+SHAPES: tuple[tuple[str, Api], ...] = (
+    ("/messages", "anthropic.messages"),
+    ("/chat/completions", "openai.chat"),
+    ("/responses", "openai.responses"),
+    (":generateContent", "gemini.generate"),
+    (":streamGenerateContent", "gemini.generate"),
 )
-"""What each path speaks, whatever the upstream: many answer in another's shape."""
+"""How a path ends and what it speaks then, whatever the upstream: many answer in another's shape."""
 
 OPENAI = re.compile(
     r"/v1/(chat|responses|completions|embeddings|images|audio|moderations|models|files|uploads|batches"
@@ -80,10 +81,17 @@ def find_route(
         if family is None or family not in upstreams:
             return None
         upstream = upstreams[family]
-    api: Api | None = next((api for pattern, api in SHAPES if pattern.search(path)), None)
+    api = _api(path)
     billable = method in {"POST", "PUT", "PATCH"} and (api is not None or not FREE.search(path))
     prefix = upstream.prefix
     return Route(upstream, prefix + target, path, api if billable else None, billable, user, project)
+
+
+def _api(path: str) -> Api | None:
+    for ending, api in SHAPES:
+        if path.endswith(ending):
+            return api
+    return None
 
 
 def _family(path: str, headers: Mapping[bytes, bytes]) -> str | None:

@@ -139,7 +139,9 @@ class Reader:
     def _update(self, report: _Report | None) -> None:
         if report is None:
             return
-        self._reported = True
+        if not self._reported:
+            self._report, self._reported = report, True
+            return
         for field in _Report.__struct_fields__:
             value = getattr(report, field)
             if value is not None:
@@ -158,20 +160,22 @@ class Reader:
             else:
                 others[model] = _sum(others.get(model, Usage()), _usage(iteration))
         details, tools = report.output_tokens_details, report.server_tool_use
-        usage = msgspec.structs.replace(
-            usage,
-            reasoning_tokens=min((details and details.thinking_tokens) or 0, usage.output_tokens),
-            web_searches=(tools and tools.web_search_requests) or 0,
-        )
+        if details is not None or tools is not None:
+            usage = msgspec.structs.replace(
+                usage,
+                reasoning_tokens=min((details and details.thinking_tokens) or 0, usage.output_tokens),
+                web_searches=(tools and tools.web_search_requests) or 0,
+            )
         return usage, tuple(others.items())
 
 
+_NOTHING_CREATED = _CacheCreation()
 _IN_THE_TOTALS = ("message", "fallback_message")
 """A fallback's message stands in the list in place of the message it replaced."""
 
 
 def _usage(report: _Iteration) -> Usage:
-    creation = report.cache_creation or _CacheCreation()
+    creation = report.cache_creation or _NOTHING_CREATED
     for_5m, for_1h = creation.ephemeral_5m_input_tokens or 0, creation.ephemeral_1h_input_tokens or 0
     written = max(report.cache_creation_input_tokens or 0, for_5m + for_1h)
     read = report.cache_read_input_tokens or 0
