@@ -125,7 +125,10 @@ class Accounts:
         self.ledger.flush()
         self.budget = budget
         since = self.guard.history_since(budget.limits, now)
-        history = queries.history(self.ledger.db, since, subscription=budget.count_subscription)
+        starts = self.guard.history_starts(budget.limits, now)
+        history = queries.history(
+            self.ledger.db, since, subscription=budget.count_subscription, starts=starts
+        )
         self.guard.configure(budget.limits, now, history, self._fired)
         granted = queries.grants(self.ledger.db)
         self.guard.restore_grants((each.limit, each.subject, each.at, each.nusd) for each in granted)

@@ -1,62 +1,31 @@
 """`budget.toml`: the limits. Read by the daemon, written by hand and by the dashboard.
 
 A program's edit is atomic, keeps the comments at the head of the file, and is refused if the file is no
-longer the one that is in force.
+longer the one that is in force. What may stand in the file is in `budget_toml`.
 """
 
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import tomli_w
-from msgspec import Meta
 
-from budgetd.budget.limits import Limit, WindowKind
+from budgetd.budget_toml import Budget, read_budget
 from budgetd.errors import BudgetdError, ConfigError
 from budgetd.toml_file import TomlFile
-from budgetwire.money import NUSD_PER_CENT
 
-Cents = Annotated[int, Meta(ge=0, le=10**11)]
-Percent = Annotated[int, Meta(ge=1, le=1000)]
+__all__ = ["Budget", "BudgetFile", "EditRefusedError"]
 
 HEADING = """\
 # The limits of budgettop. Edit by hand or in the dashboard; changes are in force within a second.
 # All amounts are US cents. Comments at the top of the file survive an edit from the dashboard.
 """
 
-SHORT_FORM: dict[str, tuple[str, WindowKind]] = {
-    "daily": ("daily_limit_cents", "day"),
-    "monthly": ("monthly_limit_cents", "month"),
-}
-"""The limits of the short form: name, its key, its window."""
+SHORT_FORM = {"daily": "daily_limit_cents", "monthly": "monthly_limit_cents"}
+"""The limits of the short form and their keys."""
 
-
-class BudgetSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[budget]`, the short form: two limits, "daily" and "monthly"."""
-
-    enabled: bool = True
-    daily_limit_cents: Cents | None = None
-    monthly_limit_cents: Cents | None = None
-    alert_threshold_pct: Percent | list[Percent] = 80
-    reject_on_exceed: bool = True
-    """False: alert only."""
-    count_subscription: bool = False
-    """Whether traffic that a subscription pays for counts against limits at its API-equivalent cost."""
-
-
-class BudgetToml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of `budget.toml`."""
-
-    budget: BudgetSection = BudgetSection()
-
-
-class Budget(msgspec.Struct, frozen=True):
-    """The limits in force."""
-
-    limits: tuple[Limit, ...] = ()
-    count_subscription: bool = False
+MOST_CENTS = 10**11
 
 
 class EditRefusedError(BudgetdError):
@@ -81,34 +50,54 @@ class BudgetFile:
         loaded stays the one that counts.
         """
         file = TomlFile(self.path)
-        section = file.parse(BudgetToml).budget
+        budget = read_budget(file)
         self._text = file.text
-        return _budget(section)
+        return budget
 
     def set_limit(self, name: str, limit_cents: int | None) -> Budget:
         """Write a cap (None removes it) and return the limits as they are now. Raises EditRefusedError, and
         then nothing has changed.
         """
-        if name not in SHORT_FORM:
-            known = " and ".join(SHORT_FORM)
-            raise EditRefusedError("not_found", f"There is no limit {name!r}; there are {known}.", "limit")
-        if limit_cents is not None and not 0 <= limit_cents <= 10**11:
+        if limit_cents is not None and not 0 <= limit_cents <= MOST_CENTS:
             raise EditRefusedError(
                 "invalid", "A limit is 0 cents or more, and at most a billion dollars.", "limit_cents"
             )
         document = self._document()
-        section = document.setdefault("budget", {})
-        if section.get("enabled") is False:
-            raise EditRefusedError(
-                "conflict", f"{self.path} says enabled = false: no limit is in force. Change that first."
-            )
-        key = SHORT_FORM[name][0]
-        if limit_cents is None:
-            section.pop(key, None)
+        entry = self.table(name)
+        if entry is not None:
+            place = next(each for each in document["limits"] if each["name"] == name)
+            if limit_cents is None:
+                document["limits"].remove(place)
+            else:
+                place["limit_cents"] = limit_cents
         else:
-            section[key] = limit_cents
-        self._write(_heading(self._text) + tomli_w.dumps(document))
-        return self.load()
+            section, key = self._short_form(document, name)
+            if limit_cents is None:
+                section.pop(key, None)
+            else:
+                section[key] = limit_cents
+        return self._write(document)
+
+    def table(self, name: str) -> dict[str, Any] | None:
+        """All that the file in force says of a limit of the long form; None of any other."""
+        limits = TomlFile.of_text(self.path, self._text).document().get("limits", [])
+        return next((each for each in limits if each["name"] == name), None)
+
+    def add_limit(self, table: dict[str, Any]) -> Budget:
+        """Put back a limit of the long form as `table` told it. Raises EditRefusedError."""
+        document = self._document()
+        document.setdefault("limits", []).append(table)
+        return self._write(document)
+
+    def _short_form(self, document: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
+        """The table and the key in which a cap of the short forms stands."""
+        if name in SHORT_FORM:
+            return document.setdefault("budget", {}), SHORT_FORM[name]
+        user, _, kind = name.rpartition(" ")
+        if kind in SHORT_FORM and user in document.get("users", {}):
+            return document["users"][user], SHORT_FORM[kind]
+        known = ", ".join([*SHORT_FORM, *(each["name"] for each in document.get("limits", []))])
+        raise EditRefusedError("not_found", f"There is no limit {name!r}; there are {known}.", "limit")
 
     def _document(self) -> dict[str, Any]:
         try:
@@ -120,48 +109,42 @@ class BudgetFile:
             raise EditRefusedError(
                 "conflict", f"{self.path} was changed meanwhile; look at the limits again, then repeat."
             )
+        if document.get("budget", {}).get("enabled") is False:
+            raise EditRefusedError(
+                "conflict", f"{self.path} says enabled = false: no limit is in force. Change that first."
+            )
         return document
 
-    def _write(self, text: str) -> None:
+    def _write(self, document: dict[str, Any]) -> Budget:
+        """Put a document in the file's place if it is one that can be put in force."""
+        text = _heading(self._text) + tomli_w.dumps(document)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            target = self.path.resolve()
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".budget-", suffix=".toml")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                if target.exists():
-                    Path(temporary).chmod(target.stat().st_mode & 0o777)
-                Path(temporary).replace(target)
-            except OSError:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            read_budget(TomlFile.of_text(self.path, text))
+        except ConfigError as error:
+            raise EditRefusedError("conflict", f"Not changed: {error}") from None
+        try:
+            _replace(self.path, text)
         except OSError as error:
             raise EditRefusedError("failed", f"{self.path} cannot be written: {error.strerror}.") from None
+        return self.load()
 
 
-def _budget(section: BudgetSection) -> Budget:
-    if not section.enabled:
-        return Budget(count_subscription=section.count_subscription)
-    pct = section.alert_threshold_pct
-    thresholds = tuple(sorted(set(pct if isinstance(pct, list) else [pct])))
-    cents = {"daily": section.daily_limit_cents, "monthly": section.monthly_limit_cents}
-    return Budget(
-        limits=tuple(
-            Limit(
-                name=name,
-                window=window,
-                limit_nusd=amount * NUSD_PER_CENT,
-                thresholds_pct=thresholds,
-                on_exceed="refuse" if section.reject_on_exceed else "alert",
-            )
-            for name, (_, window) in SHORT_FORM.items()
-            if (amount := cents[name]) is not None
-        ),
-        count_subscription=section.count_subscription,
-    )
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all, where a link leads, with the permissions it has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = path.resolve()
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".budget-", suffix=".toml")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            Path(temporary).chmod(target.stat().st_mode & 0o777)
+        Path(temporary).replace(target)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _heading(text: str) -> str:

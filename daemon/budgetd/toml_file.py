@@ -40,6 +40,13 @@ class TomlFile:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
 
+    @classmethod
+    def of_text(cls, path: Path, text: str) -> "TomlFile":
+        """A file as if it held this text."""
+        file = cls.__new__(cls)
+        file.path, file.text = path, text
+        return file
+
     def document(self) -> dict[str, Any]:
         """The file as plain maps. Raises ConfigError where it is not TOML."""
         try:

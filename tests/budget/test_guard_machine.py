@@ -108,6 +108,10 @@ class GuardMachine(RuleBasedStateMachine):
                 limit.name for limit in self.limits.values() if matches(limit, demand.subject)
             ]
             assert decision.admitted_at == self.latest
+            for window, amount in decision.parts:
+                assert amount == due(demand, window.limit)
+                if window.limit.on_exceed != "alert" and window.limit.name not in approved:
+                    assert committed(window) <= allowed(window)
             self.open.append(decision)
             return
         self.check_refusal(decision, demand, approved, paused)
@@ -126,7 +130,7 @@ class GuardMachine(RuleBasedStateMachine):
             assert demand.worst_nusd is None
             assert limit.guarantee == "strict"
         else:
-            assert committed(no.window) + demand.amount(limit) + limit.headroom_nusd > no.window.cap_nusd
+            assert committed(no.window) + due(demand, limit) > allowed(no.window)
 
     @precondition(lambda self: self.open)
     @rule(how=st.lists(settled_as, min_size=1, max_size=4))
@@ -195,6 +199,16 @@ class GuardMachine(RuleBasedStateMachine):
             assert window.spent_nusd == sum(cost.nusd for cost in inside if falls(cost.subject, window))
 
     @invariant()
+    def what_is_granted_is_what_was_granted_in_the_window(self) -> None:
+        for window in self.guard.windows:
+            assert window.granted_nusd == sum(
+                nusd
+                for name, subject, at, nusd in self.grants
+                if (name, subject) == (window.limit.name, window.subject)
+                and window.starts_at <= at < (window.ends_at or FAR)
+            )
+
+    @invariant()
     def no_counter_is_missing(self) -> None:
         for limit in self.limits.values():
             windows = [window for window in self.guard.windows if window.limit.name == limit.name]
@@ -209,13 +223,13 @@ class GuardMachine(RuleBasedStateMachine):
         held: dict[int, int] = {}
         for reservation in self.open:
             for window, amount in reservation.parts:
-                assert amount == reservation.demand.amount(window.limit)
+                assert amount == due(reservation.demand, window.limit)
                 held[id(window)] = held.get(id(window), 0) + amount
         for window in self.guard.windows:
             assert window.reserved_nusd == held.get(id(window), 0) >= 0
             if window.ends_at is not None:
                 assert window.reserved_nusd == sum(
-                    reservation.demand.amount(window.limit)
+                    due(reservation.demand, window.limit)
                     for reservation in self.open
                     if window.starts_at <= reservation.admitted_at < window.ends_at
                     and falls(reservation.demand.subject, window)
@@ -226,8 +240,7 @@ class GuardMachine(RuleBasedStateMachine):
         for window in self.guard.windows:
             limit = window.limit
             if limit.guarantee == "strict" and limit.on_exceed != "alert":
-                allowed = window.cap_nusd - limit.headroom_nusd
-                assert committed(window) <= max(allowed, self.over.get(key(window), 0))
+                assert committed(window) <= max(allowed(window), self.over.get(key(window), 0))
                 self.over[key(window)] = committed(window)
 
     def inside(self, limit: Limit, since: float, until: float | None) -> list[Cost]:
@@ -238,6 +251,15 @@ class GuardMachine(RuleBasedStateMachine):
 
 def committed(window: Window) -> int:
     return window.spent_nusd + window.reserved_nusd
+
+
+def allowed(window: Window) -> int:
+    return window.limit.limit_nusd + window.granted_nusd - window.limit.headroom_nusd
+
+
+def due(demand: Demand, limit: Limit) -> int:
+    bounded = limit.guarantee == "strict" and demand.worst_nusd is not None
+    return demand.worst_nusd if bounded else demand.expected_nusd
 
 
 def key(window: Window) -> str:

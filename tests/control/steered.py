@@ -77,10 +77,9 @@ class NotedAccounts:
         self.board = Board(self.ledger, NOW)
         self.paused_at: float | None = None
         self.counters = {("daily", ""): 0, ("opus", "acme"): 0}
-        self.guard = SimpleNamespace(windows=[], paused=set())
+        self.guard = SimpleNamespace(find=self.find, paused=set())
         self.held, self.running = {12}, {11}
         self.calls: list[tuple] = []
-        self.configure(budget)
 
     def clock(self) -> float:
         return NOW
@@ -90,16 +89,12 @@ class NotedAccounts:
 
     def configure(self, budget: Budget) -> None:
         self.budget = budget
-        limits = {limit.name: limit for limit in budget.limits}
-        self.guard.windows = [
-            SimpleNamespace(limit=limits[name], subject=subject, granted_nusd=granted)
-            for (name, subject), granted in self.counters.items()
-            if name in limits
-        ]
+
+    def find(self, limit: str, subject: str, now: float) -> SimpleNamespace:
+        return SimpleNamespace(granted_nusd=self.counters[limit, subject])
 
     def grant(self, limit: str, subject: str, nusd: int) -> None:
         self.counters[limit, subject] += nusd
-        self.configure(self.budget)
 
     def pause(self, by: str, limit: str | None = None) -> None:
         self.calls.append(("pause", by, limit))

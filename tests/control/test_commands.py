@@ -187,6 +187,13 @@ async def test_all_or_one_limit_is_paused_and_resumed(steered: Steered) -> None:
     ]  # fmt: skip
 
 
+async def test_a_limit_that_was_paused_and_then_removed_can_be_resumed(steered: Steered) -> None:
+    await steered.call(Pause(id=1, limit="opus"))
+    await steered.call(SetLimit(id=1, limit="opus", limit_cents=None))
+    await steered.call(Resume(id=1, limit="opus"))
+    assert steered.accounts.guard.paused == set()
+
+
 @pytest.mark.parametrize("kind", [Pause, Resume])
 async def test_a_limit_that_is_not_there_is_neither_paused_nor_resumed(steered: Steered, kind) -> None:
     error = await refused(steered, kind(id=1, limit="x" * 500))

@@ -13,11 +13,12 @@ from budgetd.budget.limits import Limit
 from budgetd.budget_file import Budget
 from budgetd.config import WELL_KNOWN
 from budgetd.errors import LedgerError
+from budgetd.ledger.queries import spent_between
 from budgetd.ledger.writer import Ledger
 from budgetd.metering import Ask, meter
 from budgetd.pricing.book import load_book
 from budgetd.proxy.routes import Route
-from budgetd.proxy.till import Candidate, Ticket, Turned
+from budgetd.proxy.till import Candidate, Held, Ticket, Turned
 
 NOON = 1_795_435_200.0
 BOOK = load_book()
@@ -64,7 +65,7 @@ class Setting:
         """Leave what is committed, as the death of the process would."""
         self.ledger.db.close()
 
-    def admit(self, who: Who = NOBODY, ask: Ask = ASK, route: Route = ROUTE) -> Ticket | Turned:
+    def admit(self, who: Who = NOBODY, ask: Ask = ASK, route: Route = ROUTE) -> Ticket | Held | Turned:
         return self.accounts.admit(Candidate(route=route, who=who, ask=ask, method="POST", request_bytes=350))
 
     async def spend(self, **more: object) -> None:
@@ -241,10 +242,10 @@ async def test_a_request_cancelled_before_its_commit_leaves_a_row_that_cost_noth
 async def test_a_new_day_starts_at_nothing(setting: Setting) -> None:
     await setting.spend()
     setting.clock.now += 86400
-    setting.accounts.roll()
+    setting.accounts.tick()
     assert setting.daily.spent_nusd == 0
     setting.ledger.flush()
-    assert setting.accounts.spent_between(NOON - 43200, NOON + 43200) == COST
+    assert spent_between(setting.ledger.db, NOON - 43200, NOON + 43200, subscription=False) == COST
 
 
 async def test_names_that_are_not_text_do_not_stop_the_ledger(setting: Setting) -> None:

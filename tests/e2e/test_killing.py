@@ -60,7 +60,8 @@ def test_before_an_answer_it_is_told_and_not_asked_again(stage: Stage, client: E
     stage.background.run(stage.provider.reached(project))
     id = kill(stage, project, "sent")
     error = stage.end(asking)
-    assert error is not None
+    assert is_refusal(error, client)
+    assert "killed by its owner" in str(error)
     stage.is_cut(project)
 
     assert len(stage.posts(project)) == 1

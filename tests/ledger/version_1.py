@@ -55,8 +55,8 @@ T0 = 1_795_435_200.0
 
 
 def make(path: Path) -> sqlite3.Connection:
-    """A ledger with a request of each kind, an alert, an edit and a pause. All of it is in the log only, until
-    the connection is closed.
+    """A ledger with a request of each kind, an alert, an edit and a pause. All of it is in the log only,
+    until the connection is closed.
     """
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("pragma journal_mode = wal")

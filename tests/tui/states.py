@@ -313,7 +313,8 @@ def changes() -> list[Change]:
         change(1, "grant", "agents", after="2000000000"),
         change(14, "approve", "request 812", name="ada"),
         change(30, "set_limit", "daily", before="8000000000", after="10000000000"),
-        change(99, "pause", "research", name="budgetd pause"),
+        change(60, "set_limit", "notes", before='{"name": "notes", "limit_cents": 700}'),
+        change(99, "pause", "research", name="budgetd pause", before="running", after="paused"),
         change(2000, "set_limit", "研究チーム", after="5000000000"),
     ]
 

@@ -140,7 +140,7 @@ async def test_the_screen_of_limits_has_every_counter_with_all_it_is_about(dashb
             "$0.25",
             "$2.45",
             "client = claude,codex",
-            "strict: the worst",
+            "strict: worst",
         ):
             assert word in seen.text, word
         await seen.press("down")
@@ -152,8 +152,10 @@ async def test_the_newest_changes_are_listed_and_followed(dashboard):
     async with dashboard(states.holding(), changes=states.changes()) as seen:
         await seen.press("4")
         await seen.shows("set limit  daily  $8.00 → $10.00")
-        assert "ada (uid 1000)" in seen.line("approve")
+        assert "ada" in seen.line("approve")
         assert "研究チーム  none → $5.00" in seen.text
+        assert "notes  $7.00 → none" in seen.text
+        assert "research  running → paused" in seen.text
         seen.daemon.changes.insert(0, states.change(0, "resume", "research"))
         await seen.press("end", "P")
         await seen.shows("resume")

@@ -28,7 +28,7 @@ from budgetwire.messages import Acknowledge, Call, Pause, QueryRequests, Resume,
 
 REPAINT_SECONDS = 0.25
 """Between repaints while nothing urgent happens; what is urgent is shown at once."""
-HELD_TOAST_SECONDS = 12
+HELD_TOAST_SECONDS = 8
 
 
 class BudgetTop(App[None]):

@@ -199,9 +199,12 @@ class Guard:
 
     def history_since(self, limits: Sequence[Limit], now: float) -> float:
         """How far back `configure` needs history: to where the windows of the limits that are new begin."""
+        return min(self.history_starts(limits, now), default=max(now, self._now))
+
+    def history_starts(self, limits: Sequence[Limit], now: float) -> list[float]:
+        """Where the windows of the limits that are new begin: history must not be summed across these."""
         now = max(now, self._now)
-        fresh = [limit for limit in limits if not self._stays(limit)]
-        return min((Rule(limit, now, self.zone).starts_at for limit in fresh), default=now)
+        return [Rule(limit, now, self.zone).starts_at for limit in limits if not self._stays(limit)]
 
     def configure(
         self,

@@ -71,7 +71,7 @@ Examples:
 @click.argument("dollars", type=Dollars())
 @click.option("--subject", default="", metavar="S", help="Whose counter, where the limit has several.")
 def grant(limit: str, dollars: int, subject: str) -> None:
-    """Let a counter go so much beyond its cap until its window ends."""
+    """Raise a cap until its window ends."""
     call(lambda id: Grant(id=id, limit=limit, cents=dollars, subject=subject))
     whose = f"{limit} / {subject}" if subject else limit
     click.echo(f"Granted: {whose} may spend {format_usd(cents_to_nusd(dollars))} more in this window.")

@@ -25,6 +25,6 @@ def refuse(id: int) -> None:
 @click.command(epilog="Example: budgetd kill 4201")
 @click.argument("id", type=int)
 def kill(id: int) -> None:
-    """Cut a running request on both sides; what it has cost is counted."""
+    """Cut a running request; what it cost is counted."""
     call(lambda call_id: Kill(id=call_id, request_id=id))
     click.echo(f"Request {id} is cut.")

@@ -17,7 +17,10 @@ Examples:
 @click.command(epilog=PAUSE_EXAMPLES)
 @click.argument("limit", required=False)
 def pause(limit: str | None) -> None:
-    """Refuse everything that can cost, or what one LIMIT is about, until resumed (also after a restart)."""
+    """Refuse all that costs, or what one LIMIT is about.
+
+    It lasts until `budgetd resume`, also over a restart.
+    """
     call(lambda id: Pause(id=id, limit=limit))
     if limit is None:
         click.echo("Paused. Nothing that costs is let through; `budgetd resume` ends it.")
@@ -30,7 +33,7 @@ def pause(limit: str | None) -> None:
 @click.command(epilog=PAUSE_EXAMPLES.replace("pause ", "resume "))
 @click.argument("limit", required=False)
 def resume(limit: str | None) -> None:
-    """Let requests through again: all, or what one LIMIT is about."""
+    """Let all through again, or what one LIMIT is about."""
     call(lambda id: Resume(id=id, limit=limit))
     click.echo("Resumed." if limit is None else f"Resumed: {limit}.")
 

@@ -63,21 +63,14 @@ class LimitCommands:
             message = "A grant is 1 cent or more, and at most a billion dollars."
             raise CommandError("invalid", message, "cents")
         limit = self._known(name)
-        nusd = cents_to_nusd(call.cents)
-        granted = next(
-            (
-                window.granted_nusd
-                for window in self._accounts.guard.windows
-                if window.limit.name == name and window.subject == subject
-            ),
-            0,
-        )
+        accounts, nusd = self._accounts, cents_to_nusd(call.cents)
+        try:
+            granted = accounts.guard.find(name, subject, accounts.clock()).granted_nusd
+        except KeyError:
+            raise CommandError("not_found", _no_counter(limit, subject), "subject") from None
         whose = f"{name} / {subject}" if subject else name
         with self._audit.change(peer, "grant", whose, str(granted), str(granted + nusd)):
-            try:
-                self._accounts.grant(name, subject, nusd)
-            except KeyError:
-                raise CommandError("not_found", _no_counter(limit, subject), "subject") from None
+            accounts.grant(name, subject, nusd)
 
     def pause(self, call: Pause, peer: Peer) -> None:
         """Pause everything, or what matches one limit."""
@@ -88,9 +81,9 @@ class LimitCommands:
             self._accounts.pause(peer.name, name)
 
     def resume(self, call: Resume, peer: Peer) -> None:
-        """Resume everything, or what matches one limit."""
+        """Resume everything, or what matches one limit; also one that was paused and then removed."""
         name = call.limit
-        if name is not None:
+        if name is not None and name not in self._accounts.guard.paused:
             self._known(name)
         with self._audit.change(peer, "resume", name or "all", self._standing(name), "running"):
             self._accounts.resume(name)

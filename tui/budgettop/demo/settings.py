@@ -4,7 +4,7 @@ from budgetwire.places import Places
 
 DAILY_LIMIT_CENTS = 400
 MONTHLY_LIMIT_CENTS = 4_000
-OPUS_LIMIT_CENTS = 100
+OPUS_LIMIT_CENTS = 80
 """For each project: reached within some minutes, from when on requests are held."""
 HOLD_SECONDS = 120
 

@@ -1,5 +1,7 @@
 """The Changes panel: who did what, from the daemon's audit, newest first."""
 
+import re
+
 from textual.app import ComposeResult
 from typing_extensions import override
 
@@ -8,10 +10,12 @@ from budgettop.view import View
 from budgettop.widgets.drawn import Drawn, Row
 from budgettop.widgets.panel import Panel
 from budgetwire.messages import Change
-from budgetwire.money import format_usd
+from budgetwire.money import cents_to_nusd, format_usd
 
 _MONEY = ("set_limit", "undo_limit", "grant")
-"""Actions whose values before and after are nanodollars."""
+"""Actions whose values before and after are nanodollars, or all that the file said of a removed limit."""
+
+_CAP = re.compile(r'"limit_cents": ?(\d+)')
 
 WHO = 10
 """The cells that are kept for who did it, however much there is to say of what."""
@@ -64,14 +68,16 @@ class ChangeRows(Drawn):
         action = text.widest([_action(change) for change in self._changes], 16)
         room = width - when - action - 6
         what = text.widest([_what(change) for change in self._changes], max(0, room - WHO))
-        who = text.widest([_who(change) for change in self._changes], room - what)
+        who = text.widest([_who(change) for change in self._changes], 40)
+        short = who > room - what
+        who = min(who, max(WHO, room - what))
         what = max(0, room - who)
         return [
             [
                 (text.fit(self._when(change), when), "faint"),
                 (f"  {text.fit(_action(change), action)}  ", "strong"),
                 (text.fit(_what(change), what), ""),
-                (f"  {text.fit(_who(change), who)}", "faint"),
+                (f"  {text.fit(change.name if short else _who(change), who)}", "faint"),
             ]
             for change in self._changes
         ]
@@ -95,4 +101,8 @@ def _what(change: Change) -> str:
 
 
 def _value(change: Change, value: str) -> str:
-    return format_usd(int(value)) if change.action in _MONEY and value.isdecimal() else value
+    if change.action in _MONEY and value.isdecimal():
+        return format_usd(int(value))
+    # Of a removed limit all that its file said is kept: a table, of which the cap is enough here.
+    said = _CAP.search(value) if value.startswith("{") else None
+    return format_usd(cents_to_nusd(int(said[1]))) if said else value

@@ -75,7 +75,8 @@ class InFlightRows(ListRows[int]):
         until = request.held_until
         time = "" if until is None else f"  {text.age(until - self._view.state_at)} left"
         start: Row = [self._sign(request), (" HELD ", "paused"), ("   ", ""), *_named(request, model)]
-        end: Row = [(f"needs {format_usd(request.reserved_nusd)}", "strong"), (time, "near")]
+        needs = f"needs {format_usd(request.reserved_nusd)}" if request.reserved_nusd else "has no bound"
+        end: Row = [(needs, "strong"), (time, "near")]
         room = width - cells(start) - cells(end) - 1
         first: Row = [*start, (text.fit(_who(request, room), room), ""), (" ", ""), *end]
         return [first, self._choices(request, width)] if decided else [first]

@@ -101,8 +101,8 @@ def _window(limit: Limit, view: View) -> str:
 
 def _guarantee(limit: Limit) -> str:
     if limit.guarantee == "strict":
-        return "strict: the worst case is reserved"
-    return "expected: the likely cost is reserved"
+        return "strict: worst cases reserved"
+    return "expected: likely costs reserved"
 
 
 def _at_cap(limit: Limit) -> str:

@@ -1,0 +1,268 @@
+"""The commands that steer and show, against a real control server that answers by a script."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from budgetd import cli
+from budgetd.control.server import CommandError, Peer
+from budgetwire.messages import (
+    Approve,
+    Call,
+    Change,
+    EstimateError,
+    Grant,
+    InFlight,
+    Kill,
+    Limit,
+    Pause,
+    QueryAudit,
+    QueryAuditReply,
+    QueryEstimates,
+    QueryEstimatesReply,
+    Refuse,
+    Resume,
+    SetLimit,
+    UndoLimit,
+)
+from budgetwire.places import find_places
+from control.fakes import FakeViews, limit, serving
+from e2e.background import Background
+
+USD = 1_000_000_000
+
+
+class Script:
+    """Keeps the calls, and answers each kind by a result or an error."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.answers: dict[type[Call], dict[str, Any] | CommandError] = {}
+
+    async def __call__(self, call: Call, peer: Peer) -> dict[str, Any]:
+        self.calls.append(msgspec.structs.replace(call, id=0))
+        answer = self.answers.get(type(call), {})
+        if isinstance(answer, CommandError):
+            raise answer
+        return answer
+
+
+class Views(FakeViews):
+    """With counters and held requests that can be set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counters: list[Limit] = [limit()]
+        self.requests: list[InFlight] = []
+
+    def limits(self) -> list[Limit]:
+        return self.counters
+
+    def in_flight(self) -> list[InFlight]:
+        return self.requests
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def views() -> Views:
+    return Views()
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path_factory.mktemp("h")
+    monkeypatch.setenv("BUDGETD_HOME", str(home))
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    return home
+
+
+@pytest.fixture
+def run(home: Path, script: Script, views: Views, monkeypatch, capsys):
+    """Runs a command line; its exit code, what it printed and what it complained of."""
+    background = Background()
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["budgetd", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    with background.inside(serving(find_places(os.environ).socket, views=views, handle=script)):
+        yield run
+    background.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call", "says"),
+    [
+        (["limits", "set", "daily", "12.50"], SetLimit(id=0, limit="daily", limit_cents=1250), "$12.50 now"),
+        (["limits", "set", "daily", "none"], SetLimit(id=0, limit="daily", limit_cents=None), "is removed"),
+        (["limits", "set", "daily", "0"], SetLimit(id=0, limit="daily", limit_cents=0), "$0.00 now"),
+        (["limits", "undo", "daily"], UndoLimit(id=0, limit="daily"), "daily is $10.00 again."),
+        (["grant", "daily", "$5"], Grant(id=0, limit="daily", cents=500), "daily may spend $5.00 more"),
+        (
+            ["grant", "opus per project", "2.50", "--subject", "acme"],
+            Grant(id=0, limit="opus per project", cents=250, subject="acme"),
+            "opus per project / acme may spend $2.50 more",
+        ),
+        (["pause"], Pause(id=0), "Nothing that costs is let through"),
+        (["pause", "daily"], Pause(id=0, limit="daily"), "Nothing that daily is about"),
+        (["resume"], Resume(id=0), "Resumed."),
+        (["resume", "daily"], Resume(id=0, limit="daily"), "Resumed: daily."),
+        (["approve", "12"], Approve(id=0, request_id=12), "Request 12 is let through."),
+        (["refuse", "12"], Refuse(id=0, request_id=12), "Request 12 is refused."),
+        (["kill", "11"], Kill(id=0, request_id=11), "Request 11 is cut."),
+    ],
+)
+def test_a_command_makes_its_call_and_says_what_was_done(run, script, arguments, call, says) -> None:
+    code, out, err = run(*arguments)
+    assert (code, err) == (0, "")
+    assert script.calls == [call]
+    assert says in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["grant", "daily", "-5"], "An amount cannot be below zero."),
+        (["grant", "daily", "five"], "'five' is not an amount in dollars"),
+        (["grant", "daily", "0.005"], "0.005 is not whole cents."),
+        (["limits", "set", "daily", "-1"], "An amount cannot be below zero."),
+        (["limits", "set", "daily"], "Missing argument"),
+        (["approve", "twelve"], "'twelve' is not a valid integer"),
+        (["kill"], "Missing argument 'ID'"),
+        (["audit", "--count", "0"], "0 is not in the range"),
+        (["estimates", "--since", "-1"], "is not in the range"),
+    ],
+)
+def test_wrong_usage_is_told_and_nothing_is_called(run, script, arguments, says) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert script.calls == []
+
+
+def test_a_refusal_of_the_daemon_is_passed_on(run, script) -> None:
+    script.answers[Approve] = CommandError("not_found", "Request 12 is not held any more.", "request_id")
+    assert run("approve", "12") == (1, "", "budgetd: Request 12 is not held any more.\n")
+
+
+@pytest.mark.parametrize("command", ["limits", "pause", "audit", "estimates", "status"])
+def test_without_a_daemon_the_exit_code_is_3(home, monkeypatch, capsys, command) -> None:
+    monkeypatch.setattr(sys, "argv", ["budgetd", command])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 3
+    assert capsys.readouterr().err.startswith("budgetd: ")
+
+
+def test_every_counter_is_a_line_of_the_table(run, views) -> None:
+    views.counters = [
+        msgspec.structs.replace(limit(6_420_000_000), reserved_nusd=610_000_000, refused=2),
+        msgspec.structs.replace(
+            limit(), name="研究", window="7d", ends_at=None, per="project", subject="acme\x1b[2J",
+            paused=True, granted_nusd=5 * USD, headroom_nusd=USD, on_exceed="downgrade",
+            fallback_model="claude-haiku-4-5", guarantee="strict",
+        ),
+        msgspec.structs.replace(limit(), name="free", window="total", ends_at=None, limit_nusd=0, per="user"),
+    ]  # fmt: skip
+    code, out, _ = run("limits")
+    assert code == 0
+    assert out.splitlines() == [
+        "LIMIT            SPENT  RESERVED     CAP    LEFT   USED  RESETS",
+        "daily            $6.42     $0.61  $10.00   $2.97   64 %  Fri 02 Jan 00:00  2 refused",
+        "研究 / acme�[2J  $0.00            $15.00  $14.00    0 %  rolling 7d"
+        "        PAUSED, downgrade to claude-haiku-4-5, strict, $5.00 granted",
+        "free / (none)    $0.00             $0.00   $0.00  100 %  never",
+    ]
+
+
+def test_without_a_limit_the_way_to_one_is_told(run, views) -> None:
+    views.counters = []
+    assert run("limits") == (0, "No limit is set (press e in budgettop).\n", "")
+
+
+def test_status_shows_what_is_held_with_what_decides_it(run, views) -> None:
+    held = InFlight(
+        id=4202, started_at=1.0, phase="held", upstream="anthropic", model="claude-opus-4-8", user="",
+        project="acme", session="", client="", input_tokens=0, output_tokens=0, cost_nusd=0,
+        reserved_nusd=420_000_000, held_by="opus", held_subject="acme", held_until=120.0,
+    )  # fmt: skip
+    views.requests = [held, msgspec.structs.replace(held, id=4201, phase="answering")]
+    _, out, _ = run("status")
+    assert (
+        "HELD 4202 until 00:02: claude-opus-4-8 for acme, about $0.42, by opus / acme;"
+        " `budgetd approve 4202` or `budgetd refuse 4202`"
+    ) in out.splitlines()
+    assert "HELD 4201" not in out
+    assert "1 in flight" in out
+
+
+def test_the_audit_is_told_in_words_and_dollars(run, script) -> None:
+    entry = '{"name": "opus", "window": "day", "limit_cents": 500}'
+    rows = [
+        ("approve", "request 12", "held", "let through"),
+        ("set_limit", "opus", entry, ""),
+        ("grant", "daily", "0", str(5 * USD)),
+    ]
+    changes = [Change(3 - at, 1.0, 1000, "ada", *row) for at, row in enumerate(rows)]
+    script.answers[QueryAudit] = msgspec.to_builtins(QueryAuditReply(changes=changes))
+    _, out, _ = run("audit", "--count", "3")
+    assert script.calls == [QueryAudit(id=0, count=3)]
+    assert out.splitlines() == [
+        "WHEN              WHO             WHAT       OF          BEFORE  AFTER",
+        "Thu 01 Jan 00:00  ada (uid 1000)  approve    request 12  held    let through",
+        "Thu 01 Jan 00:00  ada (uid 1000)  set limit  opus        $5.00   none",
+        "Thu 01 Jan 00:00  ada (uid 1000)  grant      daily       $0.00   $5.00",
+    ]
+
+
+def test_estimates_are_told_model_by_model(run, script) -> None:
+    models = [
+        EstimateError("claude-opus-4-8", 1204, 71 * USD, 66 * USD, None, 91, 112),
+        EstimateError("gpt-5.4", 3, USD, USD, 9 * USD, 100, 100),
+    ]
+    script.answers[QueryEstimates] = msgspec.to_builtins(QueryEstimatesReply(models=models))
+    _, out, _ = run("estimates", "--since", "2")
+    (call,) = script.calls
+    assert isinstance(call, QueryEstimates)
+    assert 2 * 86400 <= time.time() - call.since < 2 * 86400 + 60
+    assert out.splitlines() == [
+        "MODEL            REQUESTS  EXPECTED    COST  WORST CASE   HALF  9 IN 10",
+        "claude-opus-4-8     1,204    $71.00  $66.00    no bound   91 %    112 %",
+        "gpt-5.4                 3     $1.00   $1.00       $9.00  100 %    100 %",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["limits"], ["limits", "set"], ["limits", "undo"], *([name] for name in cli.budgetd.commands)],
+    ids=" ".join,
+)
+def test_every_command_has_help(run, arguments) -> None:
+    code, out, _ = run(*arguments, "--help")
+    assert code == 0
+    steering = {
+        "limits",
+        "grant",
+        "pause",
+        "resume",
+        "approve",
+        "refuse",
+        "kill",
+        "ack",
+        "audit",
+        "estimates",
+    }
+    assert ("Example" in out) == (arguments[0] in steering)
