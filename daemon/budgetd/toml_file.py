@@ -13,6 +13,7 @@ from budgetd.errors import ConfigError
 T = TypeVar("T", bound=msgspec.Struct)
 
 _PATH = re.compile(r" - at (?:`key` in )?`\$?([^`]*)`")
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]", re.MULTILINE)
 _WORDS = {
     "int": "a whole number",
     "float": "a number with a point",
@@ -63,31 +64,49 @@ class TomlFile:
         except msgspec.ValidationError as error:
             raise _explain(self, str(error), kind) from None
 
-    def error(self, keys: list[str], problem: str) -> ConfigError:
-        """An error about the value of the nested keys."""
+    def error(self, keys: list[str | int], problem: str) -> ConfigError:
+        """An error about the value of the nested keys; a number counts the entries of a list of tables."""
         keys = _written(keys, self.text)
         line = line_of(self.text, keys)
         where = f", line {line}" if line else ""
-        what = f" `{'.'.join(keys)}`:" if keys else ""
+        names = [key for key in keys if isinstance(key, str)]
+        what = f" `{'.'.join(names)}`:" if names else ""
         return ConfigError(f"{self.path}{where}:{what} {problem}")
 
 
-def line_of(text: str, keys: list[str]) -> int | None:
-    """Line (from 1) on which the last of the nested keys is written; None if it is not found."""
+def line_of(text: str, keys: list[str | int]) -> int | None:
+    """Line (from 1) on which the last of the nested keys is written, or else what holds it; None if nothing
+    of it is found. A number counts the entries of a list of tables.
+    """
     if not keys:
         return None
     *tables, key = keys
-    inside = not tables
-    best = None
+    header_line = None
+    counts: dict[tuple[str | int, ...], int] = {}
+    inside: tuple[str | int, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            names = [part.strip().strip("\"'") for part in header[1].split(".")]
-            inside = names == tables
-            if names == keys:
-                best = best or number
-        elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+        if header := _HEADER.match(line):
+            inside = _place(header, counts)
+            if header_line is None and inside == tuple(keys):
+                header_line = number
+        elif inside == tuple(tables) and re.match(rf"\s*[\"']?{re.escape(str(key))}[\"']?\s*=", line):
             return number
-    return best
+    return header_line or line_of(text, tables)
+
+
+def _place(header: re.Match[str], counts: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
+    """The keys that lead to a table, where its header stands; ``counts`` holds the lists met so far."""
+    place: tuple[str | int, ...] = ()
+    names = [name.strip().strip("\"'") for name in header[2].split(".")]
+    for name in names[:-1]:
+        place = (*place, name)
+        if place in counts:
+            place = (*place, counts[place] - 1)
+    place = (*place, names[-1])
+    if header[1] == "[[":
+        counts[place] = counts.get(place, 0) + 1
+        place = (*place, counts[place] - 1)
+    return place
 
 
 def _syntax(message: str) -> str:
@@ -100,8 +119,8 @@ def _syntax(message: str) -> str:
 def _explain(file: TomlFile, message: str, kind: type[msgspec.Struct]) -> ConfigError:
     """msgspec's complaint in the words of the file."""
     place = _PATH.search(message)
-    keys = re.findall(r"\.\.\.(?=\])|[^.\[\]]+", place[1]) if place else []
-    keys = [key for key in keys if not key.isdigit()]
+    named = re.findall(r"\.\.\.(?=\])|[^.\[\]]+", place[1]) if place else []
+    keys: list[str | int] = [int(key) if key.isdigit() else key for key in named]
     what = _PATH.sub("", message)
     if unknown := re.search(r"unknown field `([^`]+)`", what):
         known = _known_keys(kind, keys)
@@ -116,21 +135,20 @@ def _plain(kinds: str) -> str:
     return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
 
 
-def _written(keys: list[str], text: str) -> list[str]:
+def _written(keys: list[str | int], text: str) -> list[str | int]:
     """The keys as they stand in the file: msgspec names an entry of a map `...`."""
     if "..." not in keys:
         return keys
     at = keys.index("...")
-    nested = keys[at + 1 :]
-    for header in re.findall(r"^\s*\[+\s*([^\]]+?)\s*\]", text, re.MULTILINE):
-        names = [part.strip().strip("\"'") for part in header.split(".")]
-        whole = [*names, *nested]
-        if names[:at] == keys[:at] and len(names) == at + 1 and line_of(text, whole):
+    for header in re.findall(_HEADER, text):
+        names = [part.strip().strip("\"'") for part in header[1].split(".")]
+        whole: list[str | int] = [*names, *keys[at + 1 :]]
+        if names[:at] == keys[:at] and len(names) == at + 1 and line_of(text, whole) != line_of(text, names):
             return whole
     return keys
 
 
-def _known_keys(kind: Any, tables: list[str]) -> list[str]:
+def _known_keys(kind: Any, tables: list[str | int]) -> list[str]:
     """Names of the keys that may stand in the named table."""
     info = msgspec.inspect.type_info(kind)
     for table in tables:

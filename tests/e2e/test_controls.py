@@ -167,6 +167,18 @@ def test_a_limit_that_was_removed_comes_back(stage: Stage) -> None:
     assert counter.match == {"project": "strict*"}
 
 
+def test_what_was_granted_stands_while_the_cap_changes(stage: Stage) -> None:
+    call(stage, lambda id: Grant(id=id, limit="strict", cents=25))
+    granted = stage.limit("strict").granted_nusd
+    before = cap(stage, "strict")
+    set_limit(stage, "strict", before + 1)
+    assert stage.limit("strict").granted_nusd == granted >= 25 * NUSD_PER_CENT
+    stage.restart()
+    counter = stage.limit("strict")
+    assert (counter.granted_nusd, counter.limit_nusd) == (granted, (before + 1) * NUSD_PER_CENT)
+    set_limit(stage, "strict", before)
+
+
 # what cannot be
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from budgetwire.messages import Approve, Grant, Refuse
+from budgetwire.messages import Approve, Grant, Pause, Refuse, Resume, SetLimit, UndoLimit
 from budgetwire.money import NUSD_PER_CENT
 from e2e.background import Background
 from e2e.exchange import Exchange
@@ -31,6 +31,14 @@ match = { project = "held*" }
 per = "project"
 on_exceed = "hold"
 hold_seconds = 60
+
+[[limits]]
+name = "cheaper"
+window = "day"
+limit_cents = 1
+match = { project = "held, then*" }
+on_exceed = "downgrade"
+fallback_model = "claude-haiku-4-5"
 
 [[limits]]
 name = "brief"
@@ -184,6 +192,21 @@ def test_a_grant_that_is_too_small_lets_it_wait(stage: Stage) -> None:
     assert stage.limit("held", project).granted_nusd == 101 * NUSD_PER_CENT
 
 
+@pytest.mark.parametrize("cents", [1000, None], ids=["raised", "removed"])
+def test_a_cap_that_is_raised_or_removed_lets_it_go_on(stage: Stage, cents: int | None) -> None:
+    project = f"held, until {cents}"
+    asking = stage.begin(SONNET, project)
+    held = stage.in_flight(project, "held")
+    stage.home.call(lambda id: SetLimit(id=id, limit="held", limit_cents=cents))
+    assert stage.end(asking) is None
+    assert stage.row(project)["id"] == held.id
+    stage.home.call(lambda id: UndoLimit(id=id, limit="held"))
+    again = stage.begin(SONNET, project)
+    held = stage.in_flight(project, "held")
+    stage.home.call(lambda id: Refuse(id=id, request_id=held.id))
+    assert is_refusal(stage.end(again), SONNET)
+
+
 def test_room_that_another_leaves_lets_it_go_on(stage: Stage) -> None:
     project = "room"
     stage.stop(project)
@@ -204,6 +227,37 @@ def test_room_that_another_leaves_lets_it_go_on(stage: Stage) -> None:
     assert held.id in [row["id"] for row in rows]
     counter = stage.limit("room", project)
     assert (counter.spent_nusd, counter.reserved_nusd) == (sum(row["cost_nusd"] for row in rows), 0)
+
+
+def test_while_all_is_paused_nothing_that_waits_goes_on(stage: Stage) -> None:
+    project = "held, paused"
+    stage.stop(project)  # so that it would be seen if it were sent
+    asking = stage.begin(SONNET, project)
+    held = stage.in_flight(project, "held")
+    stage.home.call(lambda id: Pause(id=id))
+    stage.home.call(lambda id: Grant(id=id, limit="held", cents=500, subject=project))
+    shown = [each.phase for each in stage.home.state().in_flight if each.project == project]
+    stage.home.call(lambda id: Resume(id=id))
+    stage.go_on(project)
+    assert shown in ([], ["held"])
+    error = stage.end(asking)
+    if error is None:  # it waited for all to go on, and then did
+        assert stage.row(project)["id"] == held.id
+    else:
+        assert is_refusal(error, SONNET)
+        assert stage.posts(project) == []
+
+
+def test_what_is_approved_may_still_be_downgraded(stage: Stage) -> None:
+    """By another limit, which nobody overrode."""
+    project = "held, then cheaper"
+    asking = stage.begin(SONNET, project, cap=900)
+    held = stage.in_flight(project, "held")
+    assert held.held_by == "held"
+    stage.home.call(lambda id: Approve(id=id, request_id=held.id))
+    assert stage.end(asking) is None
+    assert stage.billed(project).model_answered == "claude-haiku-4-5"
+    assert stage.row(project)["outcome"] == "ok"
 
 
 def test_a_second_request_on_the_connection_of_a_refused_one(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from budgetwire.errors import CallError
 from budgetwire.messages import Kill
 from e2e.background import Background
 from e2e.exchange import Exchange
-from e2e.stage import CLIENTS, Stage, is_refusal, staged
+from e2e.stage import CLAUDE_CODE, CLIENTS, Stage, is_refusal, staged
 
 each_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.id)
 STREAMS = [each for each in CLIENTS if each.stream]
@@ -70,6 +70,24 @@ def test_before_an_answer_it_is_told_and_not_asked_again(stage: Stage, client: E
     assert (row["id"], row["outcome"]) == (id, "killed")
     assert 0 < row["cost_nusd"] <= row["worst_nusd"]
     assert stage.limit("daily").reserved_nusd == 0
+
+
+def test_what_its_client_has_left_can_be_killed(stage: Stage) -> None:
+    project = "left"
+
+    async def leave() -> None:
+        asking.cancel()
+
+    stage.stop(project)
+    asking = stage.begin(CLAUDE_CODE, project)
+    stage.background.run(stage.provider.reached(project))
+    stage.in_flight(project, "answering")
+    stage.background.run(leave())
+    id = kill(stage, project, "draining")
+    stage.is_cut(project)
+    row = stage.row(project)
+    assert (row["id"], row["outcome"]) == (id, "killed")
+    assert row["cost_nusd"] > 0
 
 
 def test_a_killing_is_in_the_audit(stage: Stage) -> None:

@@ -28,6 +28,20 @@ per = "project"
 match = { project = "acme*" }
 
 [[limits]]
+name = "dear"
+window = "day"
+limit_cents = 0
+match = { model = "claude-sonnet-*", project = "cheaper*" }
+on_exceed = "downgrade"
+fallback_model = "claude-haiku-4-5"
+
+[[limits]]
+name = "cheap"
+window = "day"
+limit_cents = 500
+match = { model = "claude-haiku-*" }
+
+[[limits]]
 name = "held"
 window = "day"
 limit_cents = 0
@@ -69,6 +83,29 @@ def test_counters_grants_and_pauses_come_back(stage: Stage) -> None:
     stage.home.call(lambda id: Resume(id=id, limit="rolling"))
     stage.restart()
     assert not any(limit.paused for limit in stage.home.state().limits)
+
+
+def test_what_was_downgraded_counts_as_what_it_became(stage: Stage) -> None:
+    assert stage.ask(SONNET, "cheaper") is None
+    cost = stage.row("cheaper")["cost_nusd"]
+    for _ in range(2):
+        assert stage.limit("dear").spent_nusd == 0
+        assert stage.limit("cheap").spent_nusd == cost > 0
+        stage.restart()
+
+
+def test_whoever_waits_is_told_when_it_is_stopped_in_order(background: Background) -> None:
+    with staged(background, BUDGET) as stage:
+        asking = stage.begin(SONNET, "held, waits")
+        held = stage.in_flight("held, waits", "held")
+        assert stage.home.stop() == 0
+        error = stage.end(asking)
+        assert is_refusal(error, SONNET)
+        assert "budgetd was stopped" in str(error)
+        assert stage.posts("held, waits") == []
+        stage.home.start()
+        (row,) = stage.rows("held, waits")
+        assert (row["id"], row["outcome"]) == (held.id, "refused")
 
 
 def test_whoever_waits_sees_the_connection_break_and_was_not_sent(background: Background) -> None:

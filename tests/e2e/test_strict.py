@@ -12,6 +12,7 @@ from e2e import wire_formats as wire
 from e2e.ask import MODEL, NUSD_PER_TOKEN, ask, error_of
 from e2e.background import Background
 from e2e.exchange import Exchange
+from e2e.gated import Gated
 from e2e.provider import Provider
 from e2e.running import Home
 from e2e.stage import CLIENTS, Stage, staged
@@ -69,6 +70,34 @@ def test_thirty_at_once_do_not_pass_the_cap(background: Background, home: Home, 
     assert sum(row["cost_nusd"] for row in rows) == spent
     # What is left is less than one more might cost.
     assert CAP_CENTS * NUSD_PER_CENT - spent < max(row["worst_nusd"] for row in rows)
+
+
+def test_who_waits_goes_on_as_room_appears_and_the_cap_holds(
+    background: Background,
+) -> None:
+    """Each may cost a third of the cap and costs a hundredth: all fit, if not at once."""
+
+    async def ask_at_once() -> list[int]:
+        asking = [asyncio.create_task(ask(home, 4 * TOKENS, str(each))) for each in range(REQUESTS)]
+        return [response.status for response in await asyncio.gather(*asking)]
+
+    held = STRICT + 'on_exceed = "hold"\nhold_seconds = 30\n'
+    with (
+        background.inside(Keeping(Gated(100))) as upstream,
+        Home({"anthropic": upstream.url}, budget=held).running() as home,
+    ):
+        assert background.run(ask_at_once()) == [200] * REQUESTS
+        assert len(upstream.served) == REQUESTS
+        rows = home.rows()
+        assert [row["outcome"] for row in rows] == ["ok"] * REQUESTS
+        counter = home.state().limits[0]
+        assert (counter.reserved_nusd, counter.refused) == (0, 0)
+        assert counter.spent_nusd == sum(row["cost_nusd"] for row in rows) <= CAP_CENTS * NUSD_PER_CENT
+        # Two fit at once: a third one always waited for one of them.
+        spans = sorted((row["admitted_at"], row["settled_at"]) for row in rows)
+        assert all(
+            later[0] >= min(a[1], b[1]) for a, b, later in zip(spans, spans[1:], spans[2:], strict=False)
+        )
 
 
 PEOPLE = f"""

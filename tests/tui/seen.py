@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from budgettop.app import BudgetTop
 from tui.hand import HandMade
 
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 10.0
 
 
 class Seen:
