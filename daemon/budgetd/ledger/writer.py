@@ -176,9 +176,9 @@ class Ledger:
         elif self._waiters:
             self._flush_quietly()
 
-    def _flush_later(self, seconds: float = SETTLE_SECONDS) -> None:
+    def _flush_later(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._flush_due)
+            self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._flush_due)
 
     def _flush_due(self) -> None:
         self._timer = None
@@ -192,7 +192,9 @@ class Ledger:
         try:
             self.flush()
         except LedgerError:
-            self._flush_later(RETRY_SECONDS)
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._flush_due)
 
     def _commit(self) -> None:
         db = self.db
