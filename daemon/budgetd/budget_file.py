@@ -6,12 +6,14 @@ longer the one that is in force. What may stand in the file is in `budget_toml`.
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from budgetd.budget_toml import Budget, read_budget
+from budgetd.config import WELL_KNOWN, Upstream
 from budgetd.errors import BudgetdError, ConfigError
 from budgetd.toml_file import TomlFile
 
@@ -43,6 +45,8 @@ class BudgetFile:
     def __init__(self, path: Path) -> None:
         """Nothing is read until `load`."""
         self.path = path
+        self.upstreams: Mapping[str, Upstream] = WELL_KNOWN
+        """Those that are configured: a limit about any other is warned of."""
         self._text = ""
 
     def load(self) -> Budget:
@@ -50,7 +54,7 @@ class BudgetFile:
         loaded stays the one that counts.
         """
         file = TomlFile(self.path)
-        budget = read_budget(file)
+        budget = read_budget(file, self.upstreams)
         self._text = file.text
         return budget
 
@@ -68,6 +72,9 @@ class BudgetFile:
             place = next(each for each in document["limits"] if each["name"] == name)
             if limit_cents is None:
                 document["limits"].remove(place)
+                if not document["limits"]:
+                    # An empty list in the file would forbid to write [[limits]] below it.
+                    del document["limits"]
             else:
                 place["limit_cents"] = limit_cents
         else:
@@ -96,7 +103,8 @@ class BudgetFile:
         user, _, kind = name.rpartition(" ")
         if kind in SHORT_FORM and user in document.get("users", {}):
             return document["users"][user], SHORT_FORM[kind]
-        known = ", ".join([*SHORT_FORM, *(each["name"] for each in document.get("limits", []))])
+        users = [f"{user} {kind}" for user in document.get("users", {}) for kind in SHORT_FORM]
+        known = ", ".join([*SHORT_FORM, *users, *(each["name"] for each in document.get("limits", []))])
         raise EditRefusedError("not_found", f"There is no limit {name!r}; there are {known}.", "limit")
 
     def _document(self) -> dict[str, Any]:

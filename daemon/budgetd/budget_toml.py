@@ -1,16 +1,18 @@
 """What may stand in `budget.toml`, and the limits it comes to. Errors name file, line and key."""
 
 import re
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from budgetd.budget.fallback import can_replace
 from budgetd.budget.limits import Dimension, Guarantee, Limit, OnExceed
 from budgetd.budget.matching import literal_glob
 from budgetd.budget.windows import check_window
-from budgetd.config import PLACED, WELL_KNOWN
+from budgetd.config import WELL_KNOWN, Upstream
 from budgetd.toml_file import TomlFile
 from budgetwire.money import NUSD_PER_CENT
 
@@ -18,13 +20,9 @@ Cents = Annotated[int, Meta(ge=0, le=10**11)]
 Percent = Annotated[int, Meta(ge=1, le=1000)]
 Percents = Percent | list[Percent]
 Globs = str | list[str]
+Match = tuple[tuple[Dimension, tuple[str, ...]], ...]
 
-FAMILIES = (
-    (re.compile(r"claude"), "anthropic"),
-    (re.compile(r"gpt|o\d|chatgpt|codex"), "openai"),
-    (re.compile(r"gemini|gemma"), "gemini"),
-)
-"""Whose dialect the models speak whose names begin so."""
+HOLD_SECONDS = 120
 
 
 class BudgetSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +63,8 @@ class LimitSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     match: MatchSection = MatchSection()
     per: Dimension | None = None
     on_exceed: OnExceed = "refuse"
-    hold_seconds: Annotated[int, Meta(ge=1, le=3600)] = 120
+    hold_seconds: Annotated[int, Meta(ge=1, le=3600)] | None = None
+    """How long a held request waits; silence refuses it. 120 where nothing is said."""
     fallback_model: str | None = None
     thresholds_pct: Percents = 80
     headroom_cents: Cents = 0
@@ -100,68 +99,80 @@ class Budget(msgspec.Struct, frozen=True):
     """What is odd, but may be meant."""
 
 
-def read_budget(file: TomlFile) -> Budget:
-    """The limits that a file comes to. Raises ConfigError."""
+def read_budget(file: TomlFile, upstreams: Mapping[str, Upstream] = WELL_KNOWN) -> Budget:
+    """The limits that a file comes to. Raises ConfigError.
+
+    Args:
+        file: budget.toml.
+        upstreams: those that are configured, which a limit should be about.
+    """
     content = file.parse(BudgetToml)
     budget = content.budget
     limits = [*_short(budget)]
     for name, user in content.users.items():
         limits += _of_user(file, name, user, budget)
-    limits += [_long(file, section) for section in content.limits]
-    _check_names(file, limits)
+    _check_names(file, content.limits, {limit.name for limit in limits})
+    limits += [_long(file, number, section) for number, section in enumerate(content.limits)]
     if not budget.enabled:
         limits = []
     return Budget(
         limits=tuple(limits),
         count_subscription=budget.count_subscription,
         users=_keys(file, content.users),
-        warnings=tuple(warning for section in content.limits for warning in _warnings(file, section)),
+        warnings=tuple(
+            warning for section in content.limits for warning in _warnings(file, section, upstreams)
+        ),
     )
 
 
 def _short(section: BudgetSection) -> list[Limit]:
-    on_exceed: OnExceed = "refuse" if section.reject_on_exceed else "alert"
-    if section.reject_on_exceed and section.fallback_model_on_exceed:
-        on_exceed = "downgrade"
     caps = (("daily", "day", section.daily_limit_cents), ("monthly", "month", section.monthly_limit_cents))
-    return [
-        Limit(
-            name=name,
-            window=window,
-            limit_nusd=cents * NUSD_PER_CENT,
-            thresholds_pct=_thresholds(section.alert_threshold_pct),
-            on_exceed=on_exceed,
-            fallback_model=section.fallback_model_on_exceed or "",
-        )
-        for name, window, cents in caps
-        if cents is not None
-    ]
+    return [_short_limit(section, name, window, cents) for name, window, cents in caps if cents is not None]
 
 
 def _of_user(file: TomlFile, name: str, user: UserSection, budget: BudgetSection) -> list[Limit]:
-    if not name.strip():
-        raise file.error(["users"], "a user needs a name.")
+    if not name.strip() or not name.isprintable():
+        raise file.error(["users", name], "a user needs a name that can be shown.")
     caps = (("daily", "day", user.daily_limit_cents), ("monthly", "month", user.monthly_limit_cents))
+    match: Match = (("user", (literal_glob(name),)),)
     return [
-        Limit(
-            name=f"{name} {kind}",
-            window=window,
-            limit_nusd=cents * NUSD_PER_CENT,
-            thresholds_pct=_thresholds(budget.alert_threshold_pct),
-            on_exceed="refuse" if budget.reject_on_exceed else "alert",
-            match=(("user", (literal_glob(name),)),),
-        )
+        _short_limit(budget, f"{name} {kind}", window, cents, match)
         for kind, window, cents in caps
         if cents is not None
     ]
 
 
-def _long(file: TomlFile, section: LimitSection) -> Limit:
+def _short_limit(section: BudgetSection, name: str, window: str, cents: int, match: Match = ()) -> Limit:
+    """A limit that goes by the settings of the short form."""
+    on_exceed: OnExceed = "refuse" if section.reject_on_exceed else "alert"
+    if section.reject_on_exceed and section.fallback_model_on_exceed:
+        on_exceed = "downgrade"
+    return Limit(
+        name=name,
+        window=window,
+        limit_nusd=cents * NUSD_PER_CENT,
+        thresholds_pct=_thresholds(section.alert_threshold_pct),
+        on_exceed=on_exceed,
+        match=match,
+        fallback_model=section.fallback_model_on_exceed or "",
+    )
+
+
+def _long(file: TomlFile, number: int, section: LimitSection) -> Limit:
     try:
         check_window(section.window)
     except ValueError as error:
-        raise file.error(["limits", "window"], f"limit {section.name!r}: {error}") from None
-    _check_fallback(file, section)
+        raise file.error(["limits", number, "window"], f"limit {section.name!r}: {error}") from None
+    if section.hold_seconds is not None and section.on_exceed != "hold":
+        raise file.error(
+            ["limits", number, "hold_seconds"],
+            f'limit {section.name!r}: nothing is held unless on_exceed = "hold".',
+        )
+    for dimension, globs in _match(section.match):
+        if not globs:
+            at = ["limits", number, "match", dimension]
+            raise file.error(at, f"limit {section.name!r}: an empty list matches nothing; leave it out.")
+    _check_fallback(file, number, section)
     return Limit(
         name=section.name,
         window=section.window,
@@ -172,22 +183,23 @@ def _long(file: TomlFile, section: LimitSection) -> Limit:
         per=section.per,
         guarantee=section.guarantee,
         headroom_nusd=section.headroom_cents * NUSD_PER_CENT,
-        hold_seconds=section.hold_seconds,
+        hold_seconds=section.hold_seconds or HOLD_SECONDS,
         fallback_model=section.fallback_model or "",
     )
 
 
-def _check_fallback(file: TomlFile, section: LimitSection) -> None:
-    at = ["limits", "fallback_model"]
-    if (section.on_exceed == "downgrade") != (section.fallback_model is not None):
+def _check_fallback(file: TomlFile, number: int, section: LimitSection) -> None:
+    at: list[str | int] = ["limits", number, "fallback_model"]
+    if section.on_exceed == "downgrade" and not section.fallback_model:
         raise file.error(
-            at,
-            f'limit {section.name!r}: on_exceed = "downgrade" and fallback_model go together.',
+            ["limits", number, "on_exceed"],
+            f'limit {section.name!r}: "downgrade" needs a fallback_model, the model to ask for instead.',
         )
-    ours = _family(section.fallback_model or "")
-    for glob in _globs(section.match.model):
-        theirs = _family(glob)
-        if ours and theirs and ours != theirs:
+    match = section.match
+    models = [(model, model, "") for model in _globs(match.model)]
+    providers = [(provider, "", provider) for provider in (*_globs(match.provider), *_globs(match.upstream))]
+    for glob, model, provider in models + providers:
+        if not can_replace(section.fallback_model or "", model, provider):
             raise file.error(
                 at,
                 f"limit {section.name!r}: {section.fallback_model} speaks another dialect than {glob};"
@@ -195,14 +207,12 @@ def _check_fallback(file: TomlFile, section: LimitSection) -> None:
             )
 
 
-def _check_names(file: TomlFile, limits: list[Limit]) -> None:
-    seen: set[str] = set()
-    for limit in limits:
-        if limit.name in seen:
-            raise file.error(
-                ["limits", "name"], f"two limits are called {limit.name!r}; give each its own name."
-            )
-        seen.add(limit.name)
+def _check_names(file: TomlFile, sections: list[LimitSection], taken: set[str]) -> None:
+    for number, section in enumerate(sections):
+        if section.name in taken:
+            problem = f"two limits are called {section.name!r}; give each its own name."
+            raise file.error(["limits", number, "name"], problem)
+        taken.add(section.name)
 
 
 def _keys(file: TomlFile, users: dict[str, UserSection]) -> dict[str, str]:
@@ -212,28 +222,34 @@ def _keys(file: TomlFile, users: dict[str, UserSection]) -> dict[str, str]:
             if not re.fullmatch(r"k_[0-9a-f]{6}", key):
                 raise file.error(
                     ["users", name, "keys"],
-                    f"{key!r} is not a key's fingerprint; the requests screen shows them, like k_3f9a0c.",
+                    "holds what is no key's fingerprint; they look like k_3f9a0c, the requests screen shows"
+                    " them. Never write a key itself here.",
                 )
             if owners.setdefault(key, name) != name:
                 raise file.error(["users", name, "keys"], f"{key} is already {owners[key]}'s.")
     return owners
 
 
-def _warnings(file: TomlFile, section: LimitSection) -> list[str]:
-    names = [*WELL_KNOWN, *PLACED]
-    return [
-        f"{file.path}: limit {section.name!r}: no well-known {dimension} matches {glob!r}"
+def _warnings(file: TomlFile, section: LimitSection, upstreams: Mapping[str, Upstream]) -> list[str]:
+    """What of a limit has no effect, or not the one it seems to have."""
+    about = f"{file.path}: limit {section.name!r}:"
+    names = {"provider": [each.provider for each in upstreams.values()], "upstream": [*upstreams]}
+    found = [
+        f"{about} no {dimension} that is known matches {glob!r}."
         for dimension, globs in (("provider", section.match.provider), ("upstream", section.match.upstream))
         for glob in _globs(globs)
-        if not any(fnmatchcase(name, glob) for name in names)
+        if not any(fnmatchcase(name, glob) for name in names[dimension])
     ]
+    if section.fallback_model and section.on_exceed in {"refuse", "alert"}:
+        found.append(f'{about} fallback_model is of no use unless on_exceed = "downgrade".')
+    if section.guarantee == "strict" and section.on_exceed == "alert":
+        found.append(f'{about} strict guarantees nothing where on_exceed = "alert" lets everything by.')
+    if section.headroom_cents >= section.limit_cents > 0:
+        found.append(f"{about} its headroom is as large as its cap, so it admits nothing that costs.")
+    return found
 
 
-def _family(model: str) -> str | None:
-    return next((family for pattern, family in FAMILIES if pattern.match(model)), None)
-
-
-def _match(section: MatchSection) -> tuple[tuple[Dimension, tuple[str, ...]], ...]:
+def _match(section: MatchSection) -> Match:
     given: dict[Dimension, Any] = msgspec.structs.asdict(section)  # pyright: ignore[reportAssignmentType]
     return tuple((dimension, _globs(globs)) for dimension, globs in given.items() if globs is not None)
 

@@ -55,6 +55,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
             reserved_nusd=reserved_nusd,
             expected_nusd=self.estimate.expected_nusd,
             worst_nusd=self.estimate.worst_nusd,
+            asked_model=self.replaced_model,
         )
 
 

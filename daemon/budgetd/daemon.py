@@ -135,7 +135,7 @@ class Daemon:
 
     async def _tick_for_ever(self) -> None:
         turn = 0
-        failure = ""
+        trouble = (0, "")
         ledger = self._accounts.ledger
         while True:
             await asyncio.sleep(TICK_SECONDS)
@@ -143,9 +143,9 @@ class Daemon:
             self._accounts.tick()
             if self._accounts.in_flight or self._accounts.holds:
                 self._changed("in_flight")
-            if ledger.failure != failure:
-                failure = ledger.failure
-                log.error("%s", failure or "the ledger can be written again")
+            if (ledger.failures, ledger.failure) != trouble:  # also one that has passed: somebody may show it
+                trouble = (ledger.failures, ledger.failure)
+                log.error("%s", ledger.failure or "the ledger can be written again")
                 self._changed("daemon")
             if turn % 4 == 0:
                 self._every_second()

@@ -3,14 +3,19 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.inspect import DictType, ListType, LiteralType, StructType, Type, UnionType, type_info
 
 from budgetd.errors import ConfigError
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+Keys = Sequence[str | int]
+"""Where something stands: names of tables and keys, and places in lists (from 0)."""
 
 _PATH = re.compile(r" - at (?:`key` in )?`\$?([^`]*)`")
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]", re.MULTILINE)
@@ -64,9 +69,8 @@ class TomlFile:
         except msgspec.ValidationError as error:
             raise _explain(self, str(error), kind) from None
 
-    def error(self, keys: list[str | int], problem: str) -> ConfigError:
+    def error(self, keys: Keys, problem: str) -> ConfigError:
         """An error about the value of the nested keys; a number counts the entries of a list of tables."""
-        keys = _written(keys, self.text)
         line = line_of(self.text, keys)
         where = f", line {line}" if line else ""
         names = [key for key in keys if isinstance(key, str)]
@@ -74,39 +78,45 @@ class TomlFile:
         return ConfigError(f"{self.path}{where}:{what} {problem}")
 
 
-def line_of(text: str, keys: list[str | int]) -> int | None:
-    """Line (from 1) on which the last of the nested keys is written, or else what holds it; None if nothing
-    of it is found. A number counts the entries of a list of tables.
+def line_of(text: str, keys: Keys) -> int | None:
+    """Line (from 1) on which the last of the nested keys is written, or the nearest table around it; None if
+    there is neither.
     """
-    if not keys:
-        return None
-    *tables, key = keys
-    header_line = None
+    lines = _lines(text)
+    for length in range(len(keys), 0, -1):
+        if line := lines.get(tuple(keys[:length])):
+            return line
+    return None
+
+
+_NAME = r"(?:[\w-]+|\"[^\"]*\"|'[^']*')"
+_DOTTED = rf"({_NAME}(?:\s*\.\s*{_NAME})*)"
+
+
+def _lines(text: str) -> dict[tuple[str | int, ...], int]:
+    """The line of every table and key that begins one."""
+    lines: dict[tuple[str | int, ...], int] = {}
     counts: dict[tuple[str | int, ...], int] = {}
-    inside: tuple[str | int, ...] = ()
+    table: tuple[str | int, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            inside = _place(header, counts)
-            if header_line is None and inside == tuple(keys):
-                header_line = number
-        elif inside == tuple(tables) and re.match(rf"\s*[\"']?{re.escape(str(key))}[\"']?\s*=", line):
-            return number
-    return header_line or line_of(text, tables)
+        if header := re.match(rf"\s*(\[\[?)\s*{_DOTTED}\s*\]", line):
+            table = ()
+            for name in _names(header[2]):
+                if table in counts:
+                    table = (*table, counts[table] - 1)
+                table = (*table, name)
+            if header[1] == "[[":
+                lines.setdefault(table, number)
+                counts[table] = counts.get(table, 0) + 1
+                table = (*table, counts[table] - 1)
+            lines.setdefault(table, number)
+        elif key := re.match(rf"\s*{_DOTTED}\s*=", line):
+            lines.setdefault((*table, *_names(key[1])), number)
+    return lines
 
 
-def _place(header: re.Match[str], counts: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
-    """The keys that lead to a table, where its header stands; ``counts`` holds the lists met so far."""
-    place: tuple[str | int, ...] = ()
-    names = [name.strip().strip("\"'") for name in header[2].split(".")]
-    for name in names[:-1]:
-        place = (*place, name)
-        if place in counts:
-            place = (*place, counts[place] - 1)
-    place = (*place, names[-1])
-    if header[1] == "[[":
-        counts[place] = counts.get(place, 0) + 1
-        place = (*place, counts[place] - 1)
-    return place
+def _names(dotted: str) -> list[str]:
+    return [name.strip("\"'") for name in re.findall(_NAME, dotted)]
 
 
 def _syntax(message: str) -> str:
@@ -119,45 +129,64 @@ def _syntax(message: str) -> str:
 def _explain(file: TomlFile, message: str, kind: type[msgspec.Struct]) -> ConfigError:
     """msgspec's complaint in the words of the file."""
     place = _PATH.search(message)
-    named = re.findall(r"\.\.\.(?=\])|[^.\[\]]+", place[1]) if place else []
-    keys: list[str | int] = [int(key) if key.isdigit() else key for key in named]
+    keys, expected = _find(place[1] if place else "", kind, file.document())
     what = _PATH.sub("", message)
     if unknown := re.search(r"unknown field `([^`]+)`", what):
-        known = _known_keys(kind, keys)
-        near = difflib.get_close_matches(unknown[1], known, 1, 0.5)
-        hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}."
-        return file.error([*keys, unknown[1]], f"unknown key; {hint}")
+        known = [field.encode_name for field in getattr(expected, "fields", ())]
+        return file.error([*keys, unknown[1]], f"unknown key; {_hint(unknown[1], known, '`')}")
+    if missing := re.search(r"missing required field `([^`]+)`", what):
+        return file.error(keys, f"needs a `{missing[1]}`.")
+    if (wrong := re.search(r"[Ii]nvalid enum value '(.*)'", what)) and isinstance(expected, LiteralType):
+        values = [str(value) for value in expected.values]
+        return file.error(keys, f'"{wrong[1]}" is none of its values; {_hint(wrong[1], values, chr(34))}')
     what = re.sub(r"`([^`]+)`", lambda kind: _plain(kind[1]), what)
     return file.error(keys, f"{what[:1].lower()}{what[1:]}.")
+
+
+def _hint(wrong: str, known: list[str], quote: str) -> str:
+    near = difflib.get_close_matches(wrong, known, 1, 0.5)
+    return f"did you mean {quote}{near[0]}{quote}?" if near else f"known here: {', '.join(known)}."
 
 
 def _plain(kinds: str) -> str:
     return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
 
 
-def _written(keys: list[str | int], text: str) -> list[str | int]:
-    """The keys as they stand in the file: msgspec names an entry of a map `...`."""
-    if "..." not in keys:
-        return keys
-    at = keys.index("...")
-    for header in re.findall(_HEADER, text):
-        names = [part.strip().strip("\"'") for part in header[1].split(".")]
-        whole: list[str | int] = [*names, *keys[at + 1 :]]
-        if names[:at] == keys[:at] and len(names) == at + 1 and line_of(text, whole) != line_of(text, names):
-            return whole
-    return keys
+def _find(path: str, kind: type[msgspec.Struct], document: Any) -> tuple[list[str | int], Type]:
+    """The keys of a path of msgspec's, which calls any entry of a map `...`, and what belongs there."""
+    keys: list[str | int] = []
+    expected = type_info(kind)
+    for index, name in re.findall(r"\[(\d+|\.\.\.)\]|([^.\[\]]+)", path):
+        expected = _inside(expected, name)
+        if index == "...":
+            key = next(key for key, value in document.items() if not _fits(value, expected))
+        else:
+            key = name or int(index)
+        keys.append(key)
+        document = document[key]
+    return keys, expected
 
 
-def _known_keys(kind: Any, tables: list[str | int]) -> list[str]:
-    """Names of the keys that may stand in the named table."""
-    info = msgspec.inspect.type_info(kind)
-    for table in tables:
-        if isinstance(info, msgspec.inspect.DictType):
-            info = info.value_type
-        elif isinstance(info, msgspec.inspect.StructType):
-            info = next((field.type for field in info.fields if field.encode_name == table), info)
-        if isinstance(info, msgspec.inspect.ListType):
-            info = info.item_type
-    return (
-        [field.encode_name for field in info.fields] if isinstance(info, msgspec.inspect.StructType) else []
-    )
+def _inside(kind: Type, name: str) -> Type:
+    """What belongs into a table under this key, or into a list."""
+    for each in kind.types if isinstance(kind, UnionType) else (kind,):
+        match each:
+            case StructType() if name:
+                return next(field.type for field in each.fields if field.encode_name == name)
+            case ListType() if not name:
+                return each.item_type
+            case DictType() if not name:
+                return each.value_type
+            case _:
+                pass
+    return kind
+
+
+def _fits(value: Any, kind: Type) -> bool:
+    if not isinstance(kind, StructType):
+        return False
+    try:
+        msgspec.convert(value, kind.cls)
+    except msgspec.ValidationError:
+        return False
+    return True

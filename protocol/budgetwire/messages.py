@@ -178,6 +178,8 @@ class Request(State, frozen=True):
     request_bytes: int
     response_bytes: int
     provider_request_id: str
+    asked_model: str = ""
+    """What the client asked for, where a cheaper model took its place."""
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):

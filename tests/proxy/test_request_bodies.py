@@ -117,7 +117,7 @@ async def test_a_body_longer_than_is_held_streams_through_and_is_costed_by_the_c
         row = (await daemon.rows(1))[0]
         assert row["basis"] == "unmetered"
         assert row["outcome"] == "ok"
-        assert row["cost_nusd"] >= row["reserved_nusd"] > 0
+        assert row["cost_nusd"] >= row["expected_nusd"] > 0
         if framing == "length":
             assert row["request_bytes"] == len(body)
 
@@ -150,7 +150,7 @@ async def test_a_body_that_cannot_be_read_is_forwarded_and_never_free(home: Path
         assert (await client.response()).raw == OK
         assert upstream.requests[0].framed == body
         row = (await daemon.rows(1))[0]
-        assert row["reserved_nusd"] > 0
+        assert row["expected_nusd"] > 0
         assert row["cost_nusd"] > 0
         assert row["basis"] in {"unmetered", "estimated"}
 

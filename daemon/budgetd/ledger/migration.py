@@ -18,6 +18,7 @@ STEPS: dict[int, str] = {
     # What version 1 reserved was what it expected.
     1: """
         alter table requests add column expected_nusd integer not null default 0;
+        alter table requests add column asked_model text not null default '';
         update requests set expected_nusd = reserved_nusd where reserved_nusd > 0;
         alter table alerts add column subject text not null default '';
         drop index alerts_once;

@@ -28,6 +28,8 @@ class Opening(msgspec.Struct, frozen=True):
     """0 where no limit counts it, and of what is refused."""
     expected_nusd: int
     worst_nusd: int | None
+    asked_model: str = ""
+    """What the client asked for, where a cheaper model took its place; ``model`` is the one that was sent."""
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):

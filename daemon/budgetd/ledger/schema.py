@@ -16,6 +16,7 @@ create table requests (
     user text not null, project text not null, session text not null, key text not null, client text not null,
     stream integer not null, request_bytes integer not null,
     reserved_nusd integer not null, expected_nusd integer not null, worst_nusd integer,
+    asked_model text not null default '',
     settled_at real, outcome text, basis text not null default '', status integer not null default 0,
     cost_nusd integer not null default 0, model_billed text not null default '',
     input_tokens integer not null default 0, cache_read_tokens integer not null default 0,

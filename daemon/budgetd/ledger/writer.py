@@ -50,6 +50,8 @@ class Ledger:
         self._durability = durability
         self.failure = ""
         """Why the last commit failed; empty since one succeeded."""
+        self.failures = 0
+        """How many commits have failed."""
         self._opened: list[tuple[Any, ...]] = []
         self._closed: list[tuple[Any, ...]] = []
         self._rollups: dict[tuple[Any, ...], tuple[int, int]] = {}
@@ -134,6 +136,7 @@ class Ledger:
         except sqlite3.Error as error:
             failure = LedgerError(f"{self.path}: the ledger cannot be written: {_plain(error)}.")
             self.failure = str(failure)
+            self.failures += 1
             self._drop_failed(waiters, failure)
             raise failure from None
         self.failure = ""
