@@ -13,6 +13,7 @@ from budgetd.alerts.board import Board
 from budgetd.alerts.rules import config_alert, recovered_alert, threshold_alert
 from budgetd.budget.burn import MINUTES, Burn
 from budgetd.budget.decision import Crossing, Refused, Reservation
+from budgetd.budget.fallback import same_dialect
 from budgetd.budget.guard import Guard
 from budgetd.budget.limits import Subject
 from budgetd.budget_file import Budget
@@ -146,7 +147,7 @@ class Accounts:
         window = self.guard.find(limit, subject, now)
         self.ledger.write(
             'insert into grants ("limit", subject, window_starts_at, nusd, at) values (?, ?, ?, ?, ?)',
-            (limit, subject, window.starts_at, nusd, now),
+            (limit, subject, window.starts_at, nusd, max(now, window.starts_at)),
         )
         self.guard.grant(limit, subject, nusd, now)
         self.changed("limits")
@@ -200,10 +201,12 @@ class Accounts:
             self.ledger.write("delete from meta where key = ?", (f"paused:{limit}",))
             self.guard.resume(limit)
             self.changed("limits")
+            self._retry_held()
         elif self.paused_at is not None:
             self.ledger.write("delete from meta where key = 'paused'")
             self.paused_at, self.paused_by = None, ""
             self.changed("daemon")
+            self._retry_held()
 
     def tick(self) -> None:
         """Open the windows that have begun, turn away whoever was held too long. To be called often."""
@@ -268,7 +271,7 @@ class Accounts:
             return self._let_in(case, decision, now)
         self.changed("limits")
         if decision.action == "downgrade":
-            return self._downgrade(case, decision, now)
+            return self._downgrade(case, decision, now, approved)
         if decision.action == "hold":
             return decision
         return self._turn_away(case, now, self._why_refused(decision, case))
@@ -277,7 +280,9 @@ class Accounts:
         self.changed("in_flight")
         return self.holds.add(case, refused, now)
 
-    def _downgrade(self, case: Case, refused: Refused, now: float) -> Ticket | Turned:
+    def _downgrade(
+        self, case: Case, refused: Refused, now: float, approved: frozenset[str]
+    ) -> Ticket | Turned:
         """Reserve for a cheaper model in place of the one that has no room."""
         fallback = refused.window.limit.fallback_model
         why = self._why_refused(refused, case)
@@ -285,17 +290,21 @@ class Accounts:
             return self._turn_away(
                 case, now, f"{why} It cannot be downgraded to {fallback}: its body names no model."
             )
+        if not same_dialect(fallback, case.subject.model, case.subject.provider):
+            return self._turn_away(case, now, f"{why} {fallback} is not a model of the same provider.")
         cheaper = self._case(case.candidate, fallback, now, case.id)
         if cheaper.estimate.expected_nusd >= case.estimate.expected_nusd:
             return self._turn_away(case, now, f"{why} {fallback} would not be cheaper.")
-        decision = self.guard.admit(cheaper.demand, now)
+        decision = self.guard.admit(cheaper.demand, now, approved=approved)
         if isinstance(decision, Refused):
             return self._turn_away(case, now, f"{why} Nor has it room for {fallback}.")
         cheaper = msgspec.structs.replace(cheaper, replaced_model=case.subject.model)
         return self._let_in(cheaper, decision, now)
 
     def _let_in(self, case: Case, reservation: Reservation | None, now: float) -> Ticket:
-        opening = case.opening(now, reservation.amount_nusd if reservation else 0)
+        # By the guard's time, which does not go back: a restart then counts it in the same window.
+        admitted_at = reservation.admitted_at if reservation else now
+        opening = case.opening(admitted_at, reservation.amount_nusd if reservation else 0)
         model = case.subject.model if case.replaced_model else ""
         ticket = Ticket(case.id, case.candidate, self.ledger.reserve(opening), now, model)
         self.in_flight[case.id] = Entry(case, ticket, opening, reservation)
@@ -324,7 +333,7 @@ class Accounts:
             self.changed("in_flight")
 
     def _ask_again(self, waiting: Waiting) -> Ticket | Turned | None:
-        if waiting.held.decided.done():
+        if waiting.held.decided.done() or self.paused_at is not None:
             return None
         decision = self._decide(waiting.case, self.clock())
         return None if isinstance(decision, Refused) else decision

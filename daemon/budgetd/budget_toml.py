@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from budgetd.budget.fallback import can_replace
+from budgetd.budget.fallback import same_dialect
 from budgetd.budget.limits import Dimension, Guarantee, Limit, OnExceed
 from budgetd.budget.matching import literal_glob
 from budgetd.budget.windows import check_window
@@ -199,7 +199,7 @@ def _check_fallback(file: TomlFile, number: int, section: LimitSection) -> None:
     models = [(model, model, "") for model in _globs(match.model)]
     providers = [(provider, "", provider) for provider in (*_globs(match.provider), *_globs(match.upstream))]
     for glob, model, provider in models + providers:
-        if not can_replace(section.fallback_model or "", model, provider):
+        if not same_dialect(section.fallback_model or "", model, provider):
             raise file.error(
                 at,
                 f"limit {section.name!r}: {section.fallback_model} speaks another dialect than {glob};"

@@ -65,7 +65,7 @@ class Daemon:
         """
         self._watched = self._stamps()
         config = load_config(self._places.config)
-        budget = self._budget_file.load()
+        budget = self._load_budget(config)
         ledger_path = config.ledger_path or self._places.ledger
         self._lock = lock(ledger_path)
         self._ledger = Ledger(ledger_path, config.durability)
@@ -165,7 +165,7 @@ class Daemon:
         """Put changed files in force; a bad one leaves the last good one as it is."""
         try:
             config = load_config(self._places.config)
-            budget = self._budget_file.load()
+            budget = self._load_budget(config)
         except ConfigError as error:
             log.error("%s The configuration before stays in force.", error)  # noqa: TRY400
             self._set_config_error(str(error))
@@ -176,6 +176,13 @@ class Daemon:
         log.info("configuration reloaded")
         if advice := self._needs_restart(config):
             self._set_config_error(advice)
+
+    def _load_budget(self, config: Config) -> Budget:
+        self._budget_file.upstreams = config.upstreams
+        budget = self._budget_file.load()
+        for warning in budget.warnings:
+            log.warning("%s", warning)
+        return budget
 
     def _needs_restart(self, config: Config) -> str:
         """What a running daemon cannot change about itself."""

@@ -18,7 +18,6 @@ Keys = Sequence[str | int]
 """Where something stands: names of tables and keys, and places in lists (from 0)."""
 
 _PATH = re.compile(r" - at (?:`key` in )?`\$?([^`]*)`")
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]", re.MULTILINE)
 _WORDS = {
     "int": "a whole number",
     "float": "a number with a point",
@@ -136,8 +135,10 @@ def _explain(file: TomlFile, message: str, kind: type[msgspec.Struct]) -> Config
         return file.error([*keys, unknown[1]], f"unknown key; {_hint(unknown[1], known, '`')}")
     if missing := re.search(r"missing required field `([^`]+)`", what):
         return file.error(keys, f"needs a `{missing[1]}`.")
-    if (wrong := re.search(r"[Ii]nvalid enum value '(.*)'", what)) and isinstance(expected, LiteralType):
-        values = [str(value) for value in expected.values]
+    if wrong := re.search(r"[Ii]nvalid enum value '(.*)'", what):
+        values = [
+            str(value) for each in _kinds(expected) if isinstance(each, LiteralType) for value in each.values
+        ]
         return file.error(keys, f'"{wrong[1]}" is none of its values; {_hint(wrong[1], values, chr(34))}')
     what = re.sub(r"`([^`]+)`", lambda kind: _plain(kind[1]), what)
     return file.error(keys, f"{what[:1].lower()}{what[1:]}.")
@@ -169,7 +170,7 @@ def _find(path: str, kind: type[msgspec.Struct], document: Any) -> tuple[list[st
 
 def _inside(kind: Type, name: str) -> Type:
     """What belongs into a table under this key, or into a list."""
-    for each in kind.types if isinstance(kind, UnionType) else (kind,):
+    for each in _kinds(kind):
         match each:
             case StructType() if name:
                 return next(field.type for field in each.fields if field.encode_name == name)
@@ -180,6 +181,10 @@ def _inside(kind: Type, name: str) -> Type:
             case _:
                 pass
     return kind
+
+
+def _kinds(kind: Type) -> Sequence[Type]:
+    return kind.types if isinstance(kind, UnionType) else (kind,)
 
 
 def _fits(value: Any, kind: Type) -> bool:

@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def thousand_limits() -> list[Limit]:
-    """A cap for each of many people and projects, some on models, and a few with a counter for each of many."""
+    """A cap for each of many people, projects and models; some have a counter for each project or model."""
     limits = [Limit("daily", "day", 10**15), Limit("rolling", "5h", 10**15)]
     limits += [Limit(f"each {window}", window, 10**15, per="project") for window in ("day", "month", "7d")]
     limits += [

@@ -258,8 +258,9 @@ def allowed(window: Window) -> int:
 
 
 def due(demand: Demand, limit: Limit) -> int:
-    bounded = limit.guarantee == "strict" and demand.worst_nusd is not None
-    return demand.worst_nusd if bounded else demand.expected_nusd
+    if limit.guarantee == "expected" or demand.worst_nusd is None:
+        return demand.expected_nusd
+    return demand.worst_nusd
 
 
 def key(window: Window) -> str:

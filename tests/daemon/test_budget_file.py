@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgetd.budget.limits import Limit
 from budgetd.budget_file import BudgetFile, EditRefusedError
+from budgetd.config import WELL_KNOWN
 from budgetd.errors import ConfigError
 from budgetwire.money import NUSD_PER_CENT
 
@@ -42,6 +44,86 @@ def test_a_disabled_budget_has_no_limit(path: Path) -> None:
     assert BudgetFile(path).load().limits == ()
 
 
+DESIGN_EXAMPLE = """\
+[budget]
+daily_limit_cents = 1000
+alert_threshold_pct = 80
+fallback_model_on_exceed = "claude-haiku-4-5"
+
+[[limits]]
+name = "opus per project"
+window = "day"
+limit_cents = 500
+match = { model = "claude-opus-*", user = ["alice", "b*"] }
+per = "project"
+on_exceed = "hold"
+hold_seconds = 60
+fallback_model = "claude-sonnet-5"
+thresholds_pct = [95, 80]
+headroom_cents = 25
+guarantee = "strict"
+
+[[limits]]
+name = "rolling"
+window = "5h"
+limit_cents = 7
+
+[users.alice]
+daily_limit_cents = 300
+monthly_limit_cents = 5000
+keys = ["k_3f9a0c", "k_000000"]
+"""
+
+
+def test_the_long_form_says_all_of_a_limit(path: Path) -> None:
+    path.write_text(DESIGN_EXAMPLE)
+    budget = BudgetFile(path).load()
+    limits = {limit.name: limit for limit in budget.limits}
+    assert limits["opus per project"] == Limit(
+        name="opus per project",
+        window="day",
+        limit_nusd=500 * NUSD_PER_CENT,
+        thresholds_pct=(80, 95),
+        on_exceed="hold",
+        match=(("model", ("claude-opus-*",)), ("user", ("alice", "b*"))),
+        per="project",
+        guarantee="strict",
+        headroom_nusd=25 * NUSD_PER_CENT,
+        hold_seconds=60,
+        fallback_model="claude-sonnet-5",
+    )
+    assert limits["rolling"] == Limit("rolling", "5h", 7 * NUSD_PER_CENT, (80,))
+    assert budget.warnings == ()
+
+
+def test_people_have_limits_and_keys_of_their_own(path: Path) -> None:
+    path.write_text(DESIGN_EXAMPLE)
+    budget = BudgetFile(path).load()
+    found = [(limit.name, limit.window, limit.match) for limit in budget.limits if "alice" in limit.name]
+    alice = (("user", ("alice",)),)
+    assert found == [("alice daily", "day", alice), ("alice monthly", "month", alice)]
+    assert budget.users == {"k_3f9a0c": "alice", "k_000000": "alice"}
+
+
+def test_the_short_form_downgrades_where_it_names_a_model(path: Path) -> None:
+    path.write_text(DESIGN_EXAMPLE)
+    for limit in BudgetFile(path).load().limits:
+        if limit.name in {"daily", "alice daily"}:
+            assert (limit.on_exceed, limit.fallback_model) == ("downgrade", "claude-haiku-4-5")
+
+
+def test_a_disabled_budget_has_no_limit_of_any_form_but_knows_its_people(path: Path) -> None:
+    path.write_text(DESIGN_EXAMPLE.replace("[budget]", "[budget]\nenabled = false"))
+    budget = BudgetFile(path).load()
+    assert budget.limits == ()
+    assert budget.users["k_3f9a0c"] == "alice"
+
+
+GOOD = '[[limits]]\nname = "good"\nwindow = "day"\nlimit_cents = 5\n'
+BAD = GOOD + "\n" + GOOD.replace("good", "bad")
+"""A good limit, then one to spoil: its lines are 6 to 9, what is added is 10."""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -55,6 +137,73 @@ def test_a_disabled_budget_has_no_limit(path: Path) -> None:
         ("[budget]\nalert_threshold_pct = 0\n", "line 2: `budget.alert_threshold_pct`"),
         ("[budget]\nalert_threshold_pct = [50, -1]\n", "line 2: `budget.alert_threshold_pct`"),
         ("[budget]\ndaily_limit_cents = 1\ndaily_limit_cents = 2\n", "line 3: not valid TOML"),
+        (GOOD + GOOD, "line 6: `limits.name`: two limits are called 'good'"),
+        ("[budget]\ndaily_limit_cents = 5\n" + GOOD.replace("good", "daily"), "line 4: `limits.name`: two"),
+        (
+            GOOD.replace("good", "al monthly") + "[users.al]\nmonthly_limit_cents = 1\n",
+            "line 2: `limits.name`: two limits are called 'al monthly'",
+        ),
+        (
+            BAD.replace('"bad"\nwindow = "day"', '"bad"\nwindow = "0h"'),
+            "line 8: `limits.window`: limit 'bad': a roll",
+        ),
+        (
+            BAD.replace('"bad"\nwindow = "day"', '"bad"\nwindow = "dya"'),
+            "line 8: `limits.window`: limit 'bad': no",
+        ),
+        (
+            BAD.replace('"bad"\nwindow = "day"', '"bad"\nwindo = "day"'),
+            "line 8: `limits.windo`: unknown key; did you mean `window`",
+        ),
+        (BAD.replace('"bad"\nwindow = "day"\n', '"bad"\n'), "line 6: `limits`: needs a `window`."),
+        (BAD.replace('"bad"', '""'), "line 7: `limits.name`"),
+        (
+            BAD + 'match = { modle = "x" }\n',
+            "line 10: `limits.match.modle`: unknown key; did you mean `model`?",
+        ),
+        (
+            BAD + '[limits.match]\nmodle = "x"\n',
+            "line 11: `limits.match.modle`: unknown key; did you mean `model`?",
+        ),
+        (BAD + "match = { model = [] }\n", "line 10: `limits.match.model`: limit 'bad': an empty list"),
+        (BAD + "match = { model = 5 }\n", "line 10: `limits.match.model`: expected text in quotes or a list"),
+        (
+            BAD + 'per = "projects"\n',
+            'line 10: `limits.per`: "projects" is none of its values; did you mean "project"?',
+        ),
+        (
+            BAD + 'on_exceed = "hodl"\n',
+            'line 10: `limits.on_exceed`: "hodl" is none of its values; did you mean "hold"?',
+        ),
+        (
+            BAD + 'on_exceed = "downgrade"\n',
+            "line 10: `limits.on_exceed`: limit 'bad': \"downgrade\" needs a fallback",
+        ),
+        (BAD + "hold_seconds = 5\n", "line 10: `limits.hold_seconds`: limit 'bad': nothing is held unless"),
+        (BAD + "headroom_cents = -1\n", "line 10: `limits.headroom_cents`: expected a whole number >= 0"),
+        (
+            BAD.replace("5\n", "5\n").replace(
+                '"bad"\nwindow = "day"\nlimit_cents = 5', '"bad"\nwindow = "day"\nlimit_cents = -5'
+            ),
+            "line 9: `limits.limit_cents`",
+        ),
+        (
+            BAD + 'on_exceed = "downgrade"\nfallback_model = "gpt-5.4"\nmatch = { model = ["claude-*"] }\n',
+            "line 11: `limits.fallback_model`: limit 'bad': gpt-5.4 speaks another dialect than claude-*",
+        ),
+        (
+            BAD + 'on_exceed = "downgrade"\nfallback_model = "gpt-5.4"\nmatch = { provider = "gemini" }\n',
+            "line 11: `limits.fallback_model`: limit 'bad': gpt-5.4 speaks another dialect than gemini",
+        ),
+        (
+            "[users.al]\ndaily_limit_cents = 1\n[users.bo]\ndaily_limit_cents = -1\n",
+            "line 4: `users.bo.daily_limit_cents`",
+        ),
+        ("[users.al]\nday = 1\n", "line 2: `users.al.day`: unknown key; known here: daily_limit_cents"),
+        (
+            '[users.al]\nkeys = ["k_3f9a0c"]\n[users.bo]\nkeys = ["k_3f9a0c"]\n',
+            "line 4: `users.bo.keys`: k_3f9a0c is already al's",
+        ),
     ],
 )
 def test_an_error_names_file_line_and_key(path: Path, text: str, message: str) -> None:
@@ -62,6 +211,81 @@ def test_an_error_names_file_line_and_key(path: Path, text: str, message: str) -
     with pytest.raises(ConfigError) as caught:
         BudgetFile(path).load()
     assert message in str(caught.value)
+
+
+def test_a_key_that_was_pasted_whole_is_not_repeated(path: Path) -> None:
+    path.write_text('[users.al]\nkeys = ["sk-ant-api03-secret"]\n')
+    with pytest.raises(ConfigError, match="no key's fingerprint") as caught:
+        BudgetFile(path).load()
+    assert "line 2: `users.al.keys`" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "warning"),
+    [
+        ('match = { provider = "antropic*" }', "no provider that is known matches 'antropic*'"),
+        ('match = { upstream = ["openai", "mine"] }', "no upstream that is known matches 'mine'"),
+        ('fallback_model = "claude-haiku-4-5"', "fallback_model is of no use"),
+        ('guarantee = "strict"\non_exceed = "alert"', "strict guarantees nothing"),
+        ("headroom_cents = 5", "admits nothing that costs"),
+    ],
+)
+def test_what_is_odd_but_legal_is_warned_of(path: Path, more: str, warning: str) -> None:
+    path.write_text(GOOD + more + "\n")
+    (said,) = BudgetFile(path).load().warnings
+    assert said.startswith(f"{path}: limit 'good': ")
+    assert warning in said
+
+
+def test_an_upstream_of_ones_own_is_known(path: Path) -> None:
+    path.write_text(GOOD + 'match = { upstream = "mine" }\n')
+    file = BudgetFile(path)
+    file.upstreams = WELL_KNOWN | {"mine": WELL_KNOWN["openai"]}
+    assert file.load().warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("daily", lambda document: document["budget"]["daily_limit_cents"]),
+        ("rolling", lambda document: document["limits"][1]["limit_cents"]),
+        ("alice monthly", lambda document: document["users"]["alice"]["monthly_limit_cents"]),
+    ],
+)
+def test_a_limit_of_any_form_can_be_edited_and_nothing_else_changes(path: Path, name: str, where) -> None:
+    file = loaded(path, DESIGN_EXAMPLE)
+    before = {limit.name: limit for limit in BudgetFile(path).load().limits}
+    after = {limit.name: limit for limit in file.set_limit(name, 42).limits}
+    assert where(tomllib.loads(path.read_text())) == 42
+    assert after.pop(name).limit_nusd == 42 * NUSD_PER_CENT
+    before.pop(name)
+    assert after == before
+    assert name not in {limit.name for limit in file.set_limit(name, None).limits}
+
+
+def test_a_limit_of_the_long_form_is_put_back_as_it_was(path: Path) -> None:
+    file = loaded(path, DESIGN_EXAMPLE)
+    before = {limit.name: limit for limit in BudgetFile(path).load().limits}
+    table = file.table("opus per project")
+    assert table is not None
+    file.set_limit("opus per project", None)
+    assert {limit.name: limit for limit in file.add_limit(table).limits} == before
+    with pytest.raises(EditRefusedError, match="two limits"):
+        file.add_limit(table)
+
+
+def test_limits_can_be_written_by_hand_after_the_last_was_removed(path: Path) -> None:
+    file = loaded(path, GOOD)
+    file.set_limit("good", None)
+    path.write_text(path.read_text() + GOOD)
+    assert [limit.name for limit in file.load().limits] == ["good"]
+
+
+def test_the_limits_there_are_are_named_where_one_is_not_found(path: Path) -> None:
+    file = loaded(path, DESIGN_EXAMPLE)
+    with pytest.raises(EditRefusedError, match="alice daily, alice monthly, opus per project, rolling"):
+        file.set_limit("bob daily", 5)
 
 
 def test_an_edit_changes_one_key_and_keeps_the_heading(path: Path) -> None:

@@ -54,12 +54,16 @@ def test_an_upstream_of_ones_own_needs_address_and_dialect(tmp_path: Path) -> No
         ('[proxy]\nlisten = "8766"\n', "line 2: `proxy.listen`: '8766' is not host:port"),
         ('timezone = "Europe/Berlim"\n', "line 1: `timezone`: no time zone is called 'Europe/Berlim'"),
         ('timezone = "../etc"\n', "line 1: `timezone`: no time zone is called '../etc'"),
+        (
+            '[upstreams.groq]\nbilling = "api"\n[upstreams.mistral]\nbilling = "fre"\n',
+            'line 4: `upstreams.mistral.billing`: "fre" is none of its values; did you mean "free"?',
+        ),
         ('[upstreams.openai]\nurl = "ftp://x"\n', "line 2: `upstreams.openai.url`: 'ftp://x' is not an http"),
         ('[upstreams.openai]\nurl = "https://a:b@x"\n', "holds a password"),
         ('[upstreams.v1]\nurl = "https://x"\ndialect = "openai"\n', "not the start of an API path"),
         (
             '[upstreams.openai]\ndialect = "opneai"\n',
-            "line 2: `upstreams.openai.dialect`: invalid enum value",
+            'line 2: `upstreams.openai.dialect`: "opneai" is none of its values; did you mean "openai"?',
         ),
     ],
 )

@@ -137,7 +137,8 @@ class Stage:
 
     def changes(self, action: str) -> list[Change]:
         """The audit's rows of one kind, newest first."""
-        return audit(self.home, action)
+        reply = self.home.call(lambda id: QueryAudit(id=id))
+        return [change for each in reply["changes"] if (change := Change(**each)).action == action]
 
     def received_whole(self, project: str) -> bool:
         """Whether the client got the provider's one answer byte for byte, and nothing before it."""
@@ -176,12 +177,6 @@ def tell(limits: Sequence[Limit]) -> list[tuple[object, ...]]:
         )
         for each in limits
     )
-
-
-def audit(home: Home, action: str) -> list[Change]:
-    """The audit's rows of one kind, newest first."""
-    reply = home.call(lambda id: QueryAudit(id=id))
-    return [change for each in reply["changes"] if (change := Change(**each)).action == action]
 
 
 def is_refusal(error: BaseException | None, client: Exchange) -> bool:

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from tui import states
 
 SIZES = [(60, 16), (80, 24), (100, 30), (120, 34), (160, 45), (200, 60)]
-STATES = {"busy": states.busy, "tight": states.tight, "empty": states.empty, "holding": states.holding}
+STATES = {"tight": states.tight, "empty": states.empty, "holding": states.holding}
 
 
 def outside(seen) -> list[object]:

@@ -1,4 +1,4 @@
-"""Whether a model can take the place of another: only where both speak the same dialect. Pure."""
+"""Whether a model can take the place of another: only where both speak one dialect. Pure."""
 
 import re
 
@@ -12,7 +12,7 @@ FAMILIES = (
 PROVIDERS = {provider for _, provider in FAMILIES}
 
 
-def can_replace(fallback: str, model: str, provider: str) -> bool:
+def same_dialect(fallback: str, model: str, provider: str) -> bool:
     """False if the models are known to be of different families; where the model's name tells none, if the
     provider is known to serve only another. Names may be globs.
     """

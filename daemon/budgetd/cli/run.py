@@ -108,7 +108,8 @@ def config_check(file: Path | None) -> None:
         if file and not path.exists():
             raise BudgetdError(f"{path}: no such file.")
         if path.name == places.budget.name or path.name.startswith("budget"):
-            BudgetFile(path).load()
+            for warning in BudgetFile(path).load().warnings:
+                click.echo(f"warning: {warning}", err=True)
         else:
             load_config(path)
         click.echo(f"{path}: {'fine' if path.exists() else 'not there; the defaults hold'}")
