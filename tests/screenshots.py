@@ -71,6 +71,7 @@ async def _busy(home: str) -> None:
             for name, keys in (
                 ("edit", ["e"]),
                 ("requests", ["escape", "2"]),
+                ("limits", ["4"]),
                 ("help", ["1", "question_mark"]),
             ):
                 await pilot.press(*keys)

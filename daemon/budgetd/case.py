@@ -77,7 +77,11 @@ class Entry(msgspec.Struct, eq=False):
             reading = meter.progress() if outcome is None else meter.finish()
         candidate = self.case.candidate
         return self.case.pricer.tally(
-            candidate.ask, reading, failed=ticket.status >= 400, metered=candidate.route.api is not None
+            candidate.ask,
+            reading,
+            failed=ticket.status >= 400,
+            metered=candidate.route.api is not None,
+            expected=self.case.estimate.expected,
         )
 
     def closing(self, cost: Cost, outcome: Outcome, now: float) -> Closing:

@@ -271,3 +271,9 @@ def test_reported_input_stands_while_output_is_guessed() -> None:
     said = Usage(input_tokens=41_000, cache_read_tokens=40_000, output_tokens=1)
     usage = streamed_usage(Ask(model="gpt-5", body_bytes=9), Reading(usage=said, output_bytes=350))
     assert usage == msgspec.structs.replace(said, output_tokens=100)
+
+
+def test_input_that_was_never_reported_is_what_was_expected_of_the_request() -> None:
+    expected = Usage(input_tokens=9_000, cache_read_tokens=8_000, output_tokens=1_024)
+    usage = streamed_usage(Ask(model="gpt-5", body_bytes=35_000), Reading(output_bytes=350), expected)
+    assert (usage.input_tokens, usage.cache_read_tokens, usage.output_tokens) == (9_000, 8_000, 100)

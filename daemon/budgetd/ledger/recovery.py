@@ -6,12 +6,13 @@ from budgetd.ledger.writer import Ledger
 
 
 def recover(ledger: Ledger, now: float) -> tuple[int, int]:
-    """Settle what an earlier daemon left open; how many requests, and their cost in nanodollars."""
+    """Settle what an earlier daemon left open; how many requests, and their cost in nanodollars. The caller
+    flushes, once it has fired the alert: both are in one transaction.
+    """
     left = open_requests(ledger.db)
     for opening in left:
         closing = Closing(settled_at=now, outcome="recovered", basis="recovered", cost_nusd=_cost(opening))
         ledger.settle(opening, closing)
-    ledger.flush()
     return len(left), sum(map(_cost, left))
 
 

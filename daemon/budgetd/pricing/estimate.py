@@ -54,19 +54,28 @@ def estimate(ask: Ask, price: Price, usage: Usage | None = None) -> Estimate:
     )
 
 
-def streamed_usage(ask: Ask, reading: Reading) -> Usage:
-    """The usage of a response that broke off: what was reported, and a guess from sizes for what was not.
+def streamed_usage(ask: Ask, reading: Reading, expected: Usage | None = None) -> Usage:
+    """The usage of a response that broke off: what was reported, and a guess for what was not.
 
-    Output is guessed from the bytes that came, within the request's cap. Reasoning that the provider kept to
-    itself leaves no bytes and is missed. A complete reading's usage stands as it is.
+    Input is what was ``expected`` of the request, if that is known, else guessed from its size. Output is
+    guessed from the bytes that came, within the request's cap. Reasoning that the provider kept to itself
+    leaves no bytes and is missed. A complete reading's usage stands as it is.
     """
     reported = reading.usage or Usage()
     if reading.complete and reading.usage is not None:
         return reported
     model = reading.model or ask.model
+    if not reported.input_tokens:
+        into = expected or Usage(input_tokens=family_input(ask, model))
+        reported = msgspec.structs.replace(
+            reported,
+            input_tokens=into.input_tokens,
+            cache_read_tokens=into.cache_read_tokens,
+            cache_write_tokens=into.cache_write_tokens,
+            cache_write_1h_tokens=into.cache_write_1h_tokens,
+        )
     return msgspec.structs.replace(
         reported,
-        input_tokens=reported.input_tokens or family_input(ask, model),
         output_tokens=max(
             reported.output_tokens, capped(text_tokens(reading.output_bytes, model), ask.output_cap)
         ),

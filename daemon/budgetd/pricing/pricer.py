@@ -81,7 +81,15 @@ class Pricer:
             worst_nusd=None if sized.worst_nusd is None else min(sized.worst_nusd, MOST_NUSD),
         )
 
-    def tally(self, ask: Ask, reading: Reading | None, *, failed: bool, metered: bool) -> Cost:
+    def tally(
+        self,
+        ask: Ask,
+        reading: Reading | None,
+        *,
+        failed: bool,
+        metered: bool,
+        expected: Usage | None = None,
+    ) -> Cost:
         """What an exchange cost, or has cost so far.
 
         Args:
@@ -89,9 +97,10 @@ class Pricer:
             reading: what the meter read; None if nothing was metered.
             failed: the provider answered with an error, for which it bills nothing.
             metered: the API is one that is understood.
+            expected: what was expected of the request, for what is never reported.
         """
         reading = reading or NOTHING
-        usage, basis = self._usage(ask, reading, failed=failed, metered=metered)
+        usage, basis = self._usage(ask, reading, expected, failed=failed, metered=metered)
         model = reading.model or ask.model
         if self._free:
             return Cost(0, basis, usage, model, FREE)
@@ -107,15 +116,17 @@ class Pricer:
             nusd += self.price(other, tier, reading.geo).cost_nusd(used)
         return Cost(min(nusd, MOST_NUSD), basis, usage, model, price.id)
 
-    def _usage(self, ask: Ask, reading: Reading, *, failed: bool, metered: bool) -> tuple[Usage, Basis]:
+    def _usage(
+        self, ask: Ask, reading: Reading, expected: Usage | None, *, failed: bool, metered: bool
+    ) -> tuple[Usage, Basis]:
         if reading.usage is not None and reading.complete:
             return reading.usage, "reported"
         if failed:
             return reading.usage or Usage(), "reported"
         if reading.usage is not None or reading.output_bytes:
-            return streamed_usage(ask, reading), "estimated"
+            return streamed_usage(ask, reading, expected), "estimated"
         if not metered or not ask.understood:
-            return estimate(ask, self.price(ask.model)).expected, "unmetered"
+            return expected or estimate(ask, self.price(ask.model)).expected, "unmetered"
         if reading.complete:
-            return estimate(ask, self.price(ask.model)).expected, "estimated"
-        return streamed_usage(ask, reading), "estimated"
+            return expected or estimate(ask, self.price(ask.model)).expected, "estimated"
+        return streamed_usage(ask, reading, expected), "estimated"
