@@ -95,6 +95,8 @@ class Commands:
                 action, do, before, after = "refuse", accounts.refuse, "held", "refused"
             case Kill():
                 action, do, before, after = "kill", accounts.kill, "running", "killed"
+        if action == "approve" and accounts.paused_at is not None:
+            raise CommandError("conflict", "Spending is paused: resume first, then approve.")
         with self._audit.change(peer, action, f"request {id}", before, after):
             if not do(id):
                 raise CommandError("not_found", f"Request {id} is not {before} any more.", "request_id")
