@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from budgetd.proxy.forward import Incoming
+from budgetd.proxy.incoming import Incoming
 from budgetd.proxy.till import Candidate, Held, Turned
 from proxy.scripted import ScriptedTill, hold_all, scripted
 from proxy.setting import ASK, OK, between, leave, ways

@@ -9,8 +9,6 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,9 +19,10 @@ from budgetd.errors import LedgerError
 from budgetd.metering import Ask, peek
 from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
 from budgetd.proxy.connection import Connection
-from budgetd.proxy.headers import RawHeaders, resized, upstream_head
+from budgetd.proxy.headers import resized, upstream_head
+from budgetd.proxy.incoming import Incoming
 from budgetd.proxy.pool import ConnectError, Pool
-from budgetd.proxy.refusal import failure, fit, refusal
+from budgetd.proxy.refusal import failure, refusal
 from budgetd.proxy.relay import Relay
 from budgetd.proxy.routes import Route, find_route
 from budgetd.proxy.till import Candidate, Held, Ticket, Till, Turned
@@ -32,39 +31,6 @@ SILENCE_SECONDS = 1200.0
 """How long an upstream may say nothing at all before it is taken for dead: twice the SDKs' own time-out."""
 
 KILLED = "This request was killed by its owner after it had been sent. What it used until then is counted."
-
-
-class Body(Protocol):
-    """A body on its way in, framing removed."""
-
-    def at_eof(self) -> bool:
-        """Whether all of it has been read."""
-        ...
-
-    async def readany(self) -> bytes:
-        """What is there, or what comes next; empty at the end."""
-        ...
-
-
-class Incoming(msgspec.Struct, eq=False):
-    """A request as the listener took it."""
-
-    method: str
-    target: str
-    http10: bool
-    headers: RawHeaders
-    seen: dict[bytes, bytes]
-    """The headers by lower-case name."""
-    chunked: bool
-    body: Body | None
-    """None where there is none."""
-    transport: asyncio.Transport
-    drain: Callable[[], Awaitable[None]]
-    """Waits until the client has taken most of what was written."""
-
-    def answer(self, response: bytes) -> None:
-        """Answer in our own name."""
-        self.transport.write(fit(response, self.method))
 
 
 class Forwarder:

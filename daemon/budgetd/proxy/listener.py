@@ -16,8 +16,9 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from budgetd.errors import StartError
-from budgetd.proxy.forward import Forwarder, Incoming
+from budgetd.proxy.forward import Forwarder
 from budgetd.proxy.headers import index
+from budgetd.proxy.incoming import Incoming
 from budgetd.proxy.refusal import failure, fit
 
 # pyright: reportPrivateUsage=false

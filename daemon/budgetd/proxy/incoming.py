@@ -1,0 +1,43 @@
+"""A request as the listener hands it to the forwarder: nothing of aiohttp's but what is needed of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from budgetd.proxy.headers import RawHeaders
+from budgetd.proxy.refusal import fit
+
+
+class Body(Protocol):
+    """A body on its way in, framing removed."""
+
+    def at_eof(self) -> bool:
+        """Whether all of it has been read."""
+        ...
+
+    async def readany(self) -> bytes:
+        """What is there, or what comes next; empty at the end."""
+        ...
+
+
+class Incoming(msgspec.Struct, eq=False):
+    """A request as the listener took it."""
+
+    method: str
+    target: str
+    http10: bool
+    headers: RawHeaders
+    seen: dict[bytes, bytes]
+    """The headers by lower-case name."""
+    chunked: bool
+    body: Body | None
+    """None where there is none."""
+    transport: asyncio.Transport
+    drain: Callable[[], Awaitable[None]]
+    """Waits until the client has taken most of what was written."""
+
+    def answer(self, response: bytes) -> None:
+        """Answer in our own name."""
+        self.transport.write(fit(response, self.method))
