@@ -323,3 +323,17 @@ def test_any_object_is_understood_and_no_number_is_negative(
 def test_any_bytes_are_survived(api: Api, target: str, body: bytes, coding: str) -> None:
     for declared in ("", coding, "gzip", "deflate", "br", "zstd"):
         assert peek(api, target, body, declared).body_bytes >= 0
+
+
+@pytest.mark.parametrize(
+    ("api", "part"),
+    [
+        ("anthropic.messages", b'{"type":"image","source":{"type":"base64","data":"iVBO"}}'),
+        ("openai.chat", b'{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBO"}}'),
+        ("openai.chat", b'{"type":"input_audio","input_audio":{"data":"UklG","format":"wav"}}'),
+        ("gemini.generate", b'{"inlineData":{"mimeType":"image/png","data":"iVBO"}}'),
+    ],
+)
+def test_pictures_and_sound_in_the_body_are_noticed(api, part) -> None:
+    assert peek(api, "/v1beta/models/m:generateContent", b'{"model":"m","x":[' + part + b"]}").media
+    assert not peek(api, "/v1beta/models/m:generateContent", b'{"model":"m","x":["words"]}').media

@@ -3,10 +3,12 @@
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 
-from budgetd.metering import peek
+from budgetd.metering import Ask, peek
 from budgetd.pricing.book import load_book
+from budgetd.pricing.estimate import estimate
 from budgetd.pricing.pricer import Pricer
 from metering.exchanges import read
 from metering.test_corpus import APIS, EXCHANGES, header
@@ -43,3 +45,14 @@ def test_no_recorded_exchange_cost_more_than_its_worst_case(exchange: dict[str, 
 def test_some_of_them_are_bounded() -> None:
     asks = (peek(APIS[each["endpoint"]], each["path"], each["request_body"].encode()) for each in POSTED)
     assert sum(not Pricer(BOOK, "openai", AT, free=False).expect(ask).unbounded for ask in asks) >= 5
+
+
+def test_a_small_picture_may_fill_the_window() -> None:
+    """A picture of a few hundred bytes can be billed as thousands of tokens: bytes bound nothing then."""
+    words = Ask(model="claude-haiku-4-5", body_bytes=600, output_cap=100)
+    picture = msgspec.structs.replace(words, media=True)
+    price = load_book().price("anthropic", "claude-haiku-4-5", 1_795_435_200.0)
+    assert price is not None
+    assert price.context_window is not None
+    bounds = [estimate(ask, price).worst_nusd or 0 for ask in (words, picture)]
+    assert 0 < bounds[0] < price.context_window * 1_000 <= bounds[1]

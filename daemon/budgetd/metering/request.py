@@ -12,6 +12,11 @@ from budgetd.metering.usage import Ask
 MAX_BODY = 64 * 1024 * 1024
 """A body of more bytes than this, once decompressed, is not read."""
 
+_MEDIA = (b"base64", b'"inlineData"', b'"inline_data"', b'"input_audio"', b'"file_data"')
+"""What stands in a body that holds pictures, sound or documents. That a text speaks of such costs only room
+under a strict limit.
+"""
+
 _ASKS: dict[Api, Callable[[str, bytes], Ask]] = {
     "anthropic.messages": anthropic.ask,
     "openai.chat": openai_chat.ask,
@@ -28,4 +33,7 @@ def peek(api: Api, target: str, body: bytes, content_encoding: str = "") -> Ask:
     plain = inflate(body, content_encoding, MAX_BODY)
     if plain is None:
         return msgspec.structs.replace(_ASKS[api](target, b""), body_bytes=len(body))
-    return _ASKS[api](target, plain)
+    ask = _ASKS[api](target, plain)
+    if any(mark in plain for mark in _MEDIA):
+        return msgspec.structs.replace(ask, media=True)
+    return ask

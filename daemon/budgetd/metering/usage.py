@@ -51,6 +51,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     choices: int = 1
     open_input: bool = False
     """The body refers to input that is not in it: URLs, file ids, earlier responses, cached content."""
+    media: bool = False
+    """The body holds pictures, sound or documents: a small one may make more tokens than it has bytes."""
     server_tool_uses: int | None = 0
     """How often the provider may call its own tools in this request; None: as often as it likes."""
     service_tier: str = ""

@@ -128,6 +128,10 @@ def _unbounded(ask: Ask, price: Price, window: int | None) -> str:
         )
     elif ask.server_tool_uses and not price.knows_web_search():
         reasons.append("It lets the provider run its own tools, and their fee is not known: leave them out.")
+    if ask.media and window is None:
+        reasons.append(
+            "It holds pictures, sound or documents, and how much this model takes in is not known."
+        )
     if (ask.open_input or ask.server_tool_uses) and window is None:
         reasons.append(
             "Part of its input is not in its body, and how much this model takes in is not known: send the"
@@ -144,7 +148,7 @@ def _worst_nusd(ask: Ask, price: Price, window: int | None) -> int:
     """
     uses = ask.server_tool_uses or 0
     input_tokens = ask.body_bytes + INPUT_MARGIN
-    if window is not None and (ask.open_input or uses):
+    if window is not None and (ask.open_input or ask.media or uses):
         input_tokens = max(input_tokens, (uses + 1) * window)
     return price.bound_nusd(
         input_tokens,
