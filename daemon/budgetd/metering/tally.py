@@ -14,18 +14,25 @@ def tally(
     reasoning: int,
     output_audio: int,
     web_searches: int,
+    input_image: int = 0,
+    cache_read_image: int = 0,
+    output_image: int = 0,
 ) -> Usage:
     """A usage without contradictions. A part larger than its total raises the total; where parts overlap, the
     cheaper one gives way."""
-    input_tokens = max(input_tokens, cache_read, cache_write, input_audio)
+    input_tokens = max(input_tokens, cache_read, cache_write, input_audio + input_image)
     cache_read = min(cache_read, input_tokens - cache_write)
-    output_tokens = max(output_tokens, output_audio)
+    cache_read_audio = min(cache_read_audio, input_audio, cache_read)
+    output_tokens = max(output_tokens, output_audio + output_image)
     return Usage(
         input_tokens=input_tokens,
         cache_read_tokens=cache_read,
         cache_write_tokens=cache_write,
         input_audio_tokens=input_audio,
-        cache_read_audio_tokens=min(cache_read_audio, input_audio, cache_read),
+        cache_read_audio_tokens=cache_read_audio,
+        input_image_tokens=input_image,
+        cache_read_image_tokens=min(cache_read_image, input_image, cache_read - cache_read_audio),
+        output_image_tokens=output_image,
         output_tokens=output_tokens,
         reasoning_tokens=min(reasoning, output_tokens),
         output_audio_tokens=output_audio,

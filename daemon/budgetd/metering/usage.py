@@ -4,8 +4,9 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Billable counts of one exchange. Totals include their parts: ``input_tokens`` counts cached and audio
-    tokens too, ``output_tokens`` counts reasoning and audio, ``cache_write_tokens`` counts the 1-hour ones.
+    """Billable counts of one exchange. Totals include their parts: ``input_tokens`` counts cached, audio and
+    image tokens too, ``output_tokens`` counts reasoning, audio and images, ``cache_write_tokens`` counts the
+    1-hour ones. What is not billed by tokens stands beside them.
     """
 
     input_tokens: int = 0
@@ -13,11 +14,23 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     input_audio_tokens: int = 0
-    cache_read_audio_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
     output_audio_tokens: int = 0
     web_searches: int = 0
+    cache_read_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    cache_read_image_tokens: int = 0
+    output_image_tokens: int = 0
+    file_searches: int = 0
+    search_units: int = 0
+    """Units of a rerank, as Cohere counts them."""
+    images: int = 0
+    """Pictures made, where they are billed by the piece."""
+    input_characters: int = 0
+    """Characters to be spoken, where speech is billed by them."""
+    input_audio_ms: int = 0
+    """Milliseconds of sound, where a transcription is billed by time."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

@@ -123,6 +123,9 @@ def _rates(prices: dict[str, Decimal | None]) -> Rates:
         reasoning=rate("output_reasoning", output),
         audio_output=rate("output_audio", output),
         web_search=_rate(prices.get("web_searches_kcount"), "kcount") or 0,
+        image_input=rate("input_image", fresh),
+        image_cache_read=rate("cache_image_read", cache_read if cached else rate("input_image", fresh)),
+        image_output=rate("output_image", output),
     )
 
 

@@ -11,10 +11,11 @@ SCALE = 10**15
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """What one token of each class costs, or one web search, in 1/SCALE nanodollars.
+    """What one token of each class costs, or one of what is not billed by tokens, in 1/SCALE nanodollars.
 
     The classes do not overlap: ``fresh_input`` is text neither read from nor written to a cache, ``output``
-    is neither reasoning nor audio. A class without a price of its own bears that of the one it belongs to.
+    is neither reasoning nor audio nor image. A class of tokens without a price of its own bears that of the
+    one it belongs to.
     """
 
     fresh_input: int = 0
@@ -27,17 +28,34 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: int = 0
     audio_output: int = 0
     web_search: int = 0
+    image_input: int = 0
+    image_cache_read: int = 0
+    image_output: int = 0
+    file_search: int = 0
+    search_unit: int = 0
+    image: int = 0
+    """For a picture made, whatever its tokens."""
+    character: int = 0
+    """For a character to be spoken."""
+    audio_ms: int = 0
+    """For a millisecond of sound."""
 
     def dearest_input(self, *, cache_write_1h: bool) -> int:
         """The most an input token can cost; 1-hour cache writes count only if they were asked for."""
         dearest = max(
-            self.fresh_input, self.cache_read, self.cache_write, self.audio_input, self.audio_cache_read
+            self.fresh_input,
+            self.cache_read,
+            self.cache_write,
+            self.audio_input,
+            self.audio_cache_read,
+            self.image_input,
+            self.image_cache_read,
         )
         return max(dearest, self.cache_write_1h) if cache_write_1h else dearest
 
     def dearest_output(self) -> int:
         """The most an output token can cost."""
-        return max(self.output, self.reasoning, self.audio_output)
+        return max(self.output, self.reasoning, self.audio_output, self.image_output)
 
     def bound(self, input_tokens: int, output_tokens: int, searches: int, *, cache_write_1h: bool) -> int:
         """The most an exchange of so many tokens can cost by these rates, in 1/SCALE nanodollars."""
@@ -78,9 +96,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         for tier in self.tiers:
             if usage.input_tokens > tier.start:
                 rates = tier.rates
-        cost = self.request + _input_cost(usage, rates) + _output_cost(usage, rates)
-        if usage.web_searches > 0:
-            cost += usage.web_searches * rates.web_search
+        cost = self.request + _input_cost(usage, rates) + _output_cost(usage, rates) + _beside(usage, rates)
         nusd, rest = divmod(cost, SCALE)
         if rest * 2 > SCALE or (rest * 2 == SCALE and nusd % 2):
             return nusd + 1
@@ -125,30 +141,56 @@ def dearest(id: str, prices: list[Price]) -> Price:
 
 def _input_cost(usage: Usage, rates: Rates) -> int:
     written, written_1h = usage.cache_write_tokens, usage.cache_write_1h_tokens
-    read, audio, audio_read = usage.cache_read_tokens, usage.input_audio_tokens, usage.cache_read_audio_tokens
-    if not (written or written_1h or read or audio or audio_read):
+    read, audio, image = usage.cache_read_tokens, usage.input_audio_tokens, usage.input_image_tokens
+    if not (written or written_1h or read or audio or image):
         return _count(usage.input_tokens) * rates.fresh_input
-    audio_read, written_1h = _count(audio_read), _count(written_1h)
-    text_read, written_5m = _count(read - audio_read), _count(written - written_1h)
-    audio = _count(audio - audio_read)
-    fresh = usage.input_tokens - text_read - audio_read - written_5m - written_1h - audio
+    audio_read, image_read = _count(usage.cache_read_audio_tokens), _count(usage.cache_read_image_tokens)
+    written_1h = _count(written_1h)
+    text_read, written_5m = _count(read - audio_read - image_read), _count(written - written_1h)
+    audio, image = _count(audio - audio_read), _count(image - image_read)
+    special = text_read + audio_read + image_read + written_5m + written_1h + audio + image
     return (
-        _count(fresh) * rates.fresh_input
+        _count(usage.input_tokens - special) * rates.fresh_input
         + text_read * rates.cache_read
         + written_5m * rates.cache_write
         + written_1h * rates.cache_write_1h
         + audio * rates.audio_input
         + audio_read * rates.audio_cache_read
+        + image * rates.image_input
+        + image_read * rates.image_cache_read
     )
 
 
 def _output_cost(usage: Usage, rates: Rates) -> int:
-    reasoning, audio = usage.reasoning_tokens, usage.output_audio_tokens
-    if not (reasoning or audio):
+    reasoning, audio, image = usage.reasoning_tokens, usage.output_audio_tokens, usage.output_image_tokens
+    if not (reasoning or audio or image):
         return _count(usage.output_tokens) * rates.output
-    reasoning, audio = _count(reasoning), _count(audio)
-    text = _count(usage.output_tokens - reasoning - audio)
-    return text * rates.output + reasoning * rates.reasoning + audio * rates.audio_output
+    reasoning, audio, image = _count(reasoning), _count(audio), _count(image)
+    text = _count(usage.output_tokens - reasoning - audio - image)
+    return (
+        text * rates.output
+        + reasoning * rates.reasoning
+        + audio * rates.audio_output
+        + image * rates.image_output
+    )
+
+
+def _beside(usage: Usage, rates: Rates) -> int:
+    """What is not billed by tokens."""
+    cost = 0
+    if usage.web_searches > 0:
+        cost += usage.web_searches * rates.web_search
+    if usage.file_searches > 0:
+        cost += usage.file_searches * rates.file_search
+    if usage.search_units > 0:
+        cost += usage.search_units * rates.search_unit
+    if usage.images > 0:
+        cost += usage.images * rates.image
+    if usage.input_characters > 0:
+        cost += usage.input_characters * rates.character
+    if usage.input_audio_ms > 0:
+        cost += usage.input_audio_ms * rates.audio_ms
+    return cost
 
 
 def _count(number: int) -> int:
