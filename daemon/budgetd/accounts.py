@@ -9,10 +9,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from budgetd.alerts.board import Board
-from budgetd.alerts.rules import config_alert, recovered_alert, threshold_alert
+from budgetd.alerts.desk import Desk
 from budgetd.budget.burn import MINUTES, Burn
-from budgetd.budget.decision import Crossing, Refused, Reservation
+from budgetd.budget.decision import Refused, Reservation
 from budgetd.budget.fallback import same_dialect
 from budgetd.budget.guard import Guard
 from budgetd.budget.limits import Subject
@@ -22,7 +21,7 @@ from budgetd.config import Billing
 from budgetd.holds import Holds, Waiting
 from budgetd.ledger import queries
 from budgetd.ledger.recovery import recover
-from budgetd.ledger.rows import AlertRow, Closing
+from budgetd.ledger.rows import Closing
 from budgetd.ledger.writer import Ledger
 from budgetd.pricing.book import Book
 from budgetd.pricing.learning import Learner
@@ -62,10 +61,10 @@ class Accounts:
         self._book = book
         self.budget = Budget()
         now = clock()
-        self.board = Board(ledger, now)
+        self.desk = Desk(ledger, clock, changed)
         left, cost_nusd = recover(ledger, now)
         if left:
-            self._fire(recovered_alert(left, cost_nusd, ledger.next_alert_id(), now))
+            self.desk.recovered(left, cost_nusd)
             ledger.flush()
         self.learner = Learner()
         self.learner.seed(queries.learning_rows(ledger.db))
@@ -108,11 +107,10 @@ class Accounts:
             closing = entry.closing(cost, outcome, now)
             if cost.basis in {"reported", "billed"} and ticket.status < 400:
                 self.learner.observe(entry.case.candidate.ask, entry.opening.session, cost.usage, now)
-        alerts: tuple[AlertRow, ...] = ()
         if entry.reservation is not None:
-            alerts = self._alerts(self.guard.settle(entry.reservation, closing.cost_nusd), now)
+            self.desk.crossed(self.guard.settle(entry.reservation, closing.cost_nusd))
         if not _never_recorded(ticket):
-            self.ledger.settle(entry.opening, closing, alerts)
+            self.ledger.settle(entry.opening, closing)
         if closing.cost_nusd:
             self.burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
@@ -130,12 +128,10 @@ class Accounts:
         history = queries.history(
             self.ledger.db, since, subscription=budget.count_subscription, starts=starts
         )
-        self.guard.configure(budget.limits, now, history, self._fired)
+        self.guard.configure(budget.limits, now, history, self.desk.fired_thresholds)
         granted = queries.grants(self.ledger.db)
         self.guard.restore_grants((each.limit, each.subject, each.at, each.nusd) for each in granted)
-        alerts = self._alerts(self.guard.crossed(), now)
-        if alerts:
-            self.ledger.fire(alerts)
+        self.desk.crossed(self.guard.crossed())
         self.changed("limits")
         self._retry_held()
 
@@ -224,10 +220,6 @@ class Accounts:
         for waiting in self.holds:
             self._turn_held_away(waiting, "It was held, and budgetd was stopped.")
 
-    def warn_of_config(self, error: str) -> None:
-        """Fire the alert that a changed file is not in force."""
-        self._fire(config_alert(error, self.ledger.next_alert_id(), self.clock()))
-
     # deciding
 
     def _case(self, candidate: Candidate, model: str, now: float, id: int | None = None) -> Case:
@@ -304,7 +296,7 @@ class Accounts:
     def _let_in(self, case: Case, reservation: Reservation | None, now: float) -> Ticket:
         # By the guard's time, which does not go back: a restart then counts it in the same window.
         admitted_at = reservation.admitted_at if reservation else now
-        opening = case.opening(admitted_at, reservation.amount_nusd if reservation else 0)
+        opening = case.opening(admitted_at, reservation)
         model = case.subject.model if case.replaced_model else ""
         ticket = Ticket(case.id, case.candidate, self.ledger.reserve(opening), now, model)
         self.in_flight[case.id] = Entry(case, ticket, opening, reservation)
@@ -317,7 +309,7 @@ class Accounts:
 
     def _record(self, case: Case, closing: Closing) -> None:
         """The row of a request that is never sent."""
-        self.ledger.record_refusal(case.opening(closing.settled_at, 0), closing)
+        self.ledger.record_refusal(case.opening(closing.settled_at, None), closing)
 
     def _turn_held_away(self, waiting: Waiting, why: str) -> None:
         now = self.clock()
@@ -340,25 +332,6 @@ class Accounts:
 
     def _why_refused(self, refused: Refused, case: Case) -> str:
         return why_refused(refused, case.estimate.unbounded, self.zone)
-
-    # alerts
-
-    def _fired(self, limit: str, subject: str, since: float) -> set[int]:
-        return queries.fired_thresholds(self.ledger.db, limit, subject, since)
-
-    def _alerts(self, passed: list[Crossing], now: float) -> tuple[AlertRow, ...]:
-        if not passed:
-            return ()
-        alerts = tuple(threshold_alert(each, self.ledger.next_alert_id(), now) for each in passed)
-        self.board.post(alerts)
-        self.changed("alerts")
-        return alerts
-
-    def _fire(self, alert: AlertRow) -> None:
-        """An alert that no settlement caused."""
-        self.board.post((alert,))
-        self.ledger.fire((alert,))
-        self.changed("alerts")
 
 
 def _never_recorded(ticket: Ticket) -> bool:

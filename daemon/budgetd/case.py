@@ -31,8 +31,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         """What it asks of the guard."""
         return Demand(self.subject, self.estimate.expected_nusd, self.estimate.worst_nusd)
 
-    def opening(self, now: float, reserved_nusd: int) -> Opening:
-        """Its row when it is admitted or refused."""
+    def opening(self, now: float, reservation: Reservation | None) -> Opening:
+        """Its row when it is admitted, with what is reserved for it, or refused."""
+        limits = [] if reservation is None else [window.limit.name for window, _ in reservation.parts]
         route, ask, who = self.candidate.route, self.candidate.ask, self.candidate.who
         path = route.path[:MAX_PATH]
         return Opening(
@@ -52,10 +53,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
             client=who.client,
             stream=ask.stream,
             request_bytes=self.candidate.request_bytes,
-            reserved_nusd=reserved_nusd,
+            reserved_nusd=reservation.amount_nusd if reservation else 0,
             expected_nusd=self.estimate.expected_nusd,
             worst_nusd=self.estimate.worst_nusd,
             asked_model=self.replaced_model,
+            limits=msgspec.json.encode(limits).decode(),
         )
 
 
@@ -86,7 +88,7 @@ class Entry(msgspec.Struct, eq=False):
 
     def closing(self, cost: Cost, outcome: Outcome, now: float) -> Closing:
         """Its row at its end."""
-        usage, ticket = cost.usage, self.ticket
+        ticket = self.ticket
         return Closing(
             settled_at=now,
             outcome=outcome,
@@ -94,18 +96,14 @@ class Entry(msgspec.Struct, eq=False):
             status=ticket.status,
             cost_nusd=cost.nusd,
             model_billed=cost.model,
-            input_tokens=usage.input_tokens,
-            cache_read_tokens=usage.cache_read_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            cache_write_1h_tokens=usage.cache_write_1h_tokens,
-            input_audio_tokens=usage.input_audio_tokens,
-            output_tokens=usage.output_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            output_audio_tokens=usage.output_audio_tokens,
-            web_searches=usage.web_searches,
+            service_tier=cost.service_tier,
+            geo=cost.geo,
             price_id=cost.price_id,
             ttft_seconds=ticket.ttft_seconds,
             duration_seconds=ticket.duration_seconds,
             response_bytes=ticket.response_bytes,
             provider_request_id=ticket.provider_request_id,
+            response_id=cost.response_id,
+            output_bytes=cost.output_bytes,
+            **msgspec.structs.asdict(cost.usage),
         )

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from budgetd.alerts.settings import AlertsSection
 from budgetd.toml_file import TomlFile
 
 Family = Literal["anthropic", "openai", "gemini"]
@@ -52,6 +53,7 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proxy: ProxySection = ProxySection()
     upstreams: dict[str, UpstreamSection] = {}
     ledger: LedgerSection = LedgerSection()
+    alerts: AlertsSection = AlertsSection()
 
 
 class Upstream(msgspec.Struct, frozen=True):
@@ -82,6 +84,7 @@ class Config(msgspec.Struct, frozen=True):
     upstreams: dict[str, Upstream]
     ledger_path: Path | None
     durability: Literal["process", "power"]
+    alerts: AlertsSection
 
 
 _KNOWN: tuple[tuple[str, str, Family, Billing], ...] = (
@@ -134,6 +137,7 @@ def load_config(path: Path) -> Config:
         upstreams=WELL_KNOWN | named,
         ledger_path=Path(content.ledger.path).expanduser() if content.ledger.path else None,
         durability=content.ledger.durability,
+        alerts=content.alerts,
     )
 
 

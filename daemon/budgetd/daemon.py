@@ -169,7 +169,7 @@ class Daemon:
         except ConfigError as error:
             log.error("%s The configuration before stays in force.", error)  # noqa: TRY400
             self._set_config_error(str(error))
-            self._accounts.warn_of_config(str(error))
+            self._accounts.desk.config_rejected(str(error))
             return
         self._forwarder.config = config
         self._in_force(budget)

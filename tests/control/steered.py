@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from budgetd.alerts.board import Board
+from budgetd.alerts.desk import Desk
 from budgetd.budget.limits import Limit
 from budgetd.budget_file import Budget, EditRefusedError
 from budgetd.control.commands import Commands
@@ -13,6 +13,7 @@ from budgetd.ledger.rows import AlertRow
 from budgetd.ledger.writer import Ledger
 from budgetwire.messages import Call
 from budgetwire.money import NUSD_PER_CENT
+from ledger.rows import fire
 
 NOW = 1_795_446_240.0
 ADA = Peer(pid=1, uid=1000, name="budgettop")
@@ -74,7 +75,7 @@ class NotedAccounts:
     def __init__(self, path: Path, budget: Budget) -> None:
         self.ledger = Ledger(path)
         self.budget = budget
-        self.board = Board(self.ledger, NOW)
+        self.desk = Desk(self.ledger, self.clock, self.changed)
         self.paused_at: float | None = None
         self.counters = {("daily", ""): 0, ("opus", "acme"): 0}
         self.guard = SimpleNamespace(find=self.find, paused=set())
@@ -160,8 +161,8 @@ class Steered:
             )
             for id in ids
         )  # fmt: skip
-        self.accounts.board.post(alerts)
-        self.accounts.ledger.fire(alerts)
+        self.accounts.desk.board.post(alerts)
+        fire(self.accounts.ledger, *alerts)
 
     def audit(self) -> list[tuple[str, str, str, str]]:
         """What was done to whom, from what to what; oldest first."""

@@ -138,7 +138,7 @@ async def test_what_was_in_flight_at_a_kill_is_counted_once_at_what_was_reserved
         setting.start()
         assert setting.daily.spent_nusd == COST + reserved
         assert setting.row(2) == ("recovered", "recovered", reserved, reserved)
-    (alert,) = setting.accounts.board.newest_first(NOON)
+    (alert,) = setting.accounts.desk.board.newest_first(NOON)
     assert alert.rule == "recovered"
     assert "1 request was in flight" in alert.message
 
@@ -146,29 +146,29 @@ async def test_what_was_in_flight_at_a_kill_is_counted_once_at_what_was_reserved
 async def test_a_threshold_fires_once_and_not_again_after_a_restart(setting: Setting) -> None:
     for _ in range(60):
         await setting.spend()
-    assert [alert.threshold_pct for alert in setting.accounts.board.newest_first(NOON)] == [50]
+    assert [alert.threshold_pct for alert in setting.accounts.desk.board.newest_first(NOON)] == [50]
     await setting.ledger.close()
     setting.start()
     await setting.spend()
-    assert [alert.threshold_pct for alert in setting.accounts.board.newest_first(NOON)] == [50]
+    assert [alert.threshold_pct for alert in setting.accounts.desk.board.newest_first(NOON)] == [50]
 
 
 async def test_a_threshold_that_a_lowered_limit_has_passed_fires_at_once(setting: Setting) -> None:
     for _ in range(10):
         await setting.spend()
     setting.accounts.configure(Budget(limits=(Limit("daily", "day", 12 * COST, (80,)),)))
-    (alert,) = setting.accounts.board.newest_first(NOON)
+    (alert,) = setting.accounts.desk.board.newest_first(NOON)
     assert "daily passed 80 %" in alert.message
 
 
 async def test_acknowledging_survives_a_restart(setting: Setting) -> None:
     for _ in range(60):
         await setting.spend()
-    assert setting.accounts.board.acknowledge(None, "test", NOON) == 1
-    assert setting.accounts.board.acknowledge(None, "test", NOON) == 0
+    assert setting.accounts.desk.board.acknowledge(None, "test", NOON) == 1
+    assert setting.accounts.desk.board.acknowledge(None, "test", NOON) == 0
     await setting.ledger.close()
     setting.start()
-    (alert,) = setting.accounts.board.newest_first(NOON)
+    (alert,) = setting.accounts.desk.board.newest_first(NOON)
     assert alert.acknowledged_by == "test"
 
 

@@ -3,7 +3,11 @@
 import sqlite3
 from pathlib import Path
 
+import msgspec
+
 from budgetd.ledger.rows import AlertRow, Closing, Opening
+from budgetd.ledger.schema import INSERT_ALERT
+from budgetd.ledger.writer import Ledger
 
 HOUR = 3600.0
 T0 = 1_795_435_200.0
@@ -30,6 +34,11 @@ def alert(id: int, pct: int = 80, **more: object) -> AlertRow:
         severity="warning",
         **({"limit": "daily", "window_starts_at": T0} | more),
     )  # fmt: skip
+
+
+def fire(ledger: Ledger, *alerts: AlertRow) -> None:
+    for each in alerts:
+        ledger.add(INSERT_ALERT, msgspec.structs.astuple(each))
 
 
 def on_disk(path: Path, sql: str) -> list[tuple]:

@@ -10,7 +10,7 @@ from budgetd.errors import LedgerError
 from budgetd.ledger import queries, writer
 from budgetd.ledger.rows import Closing
 from budgetd.ledger.writer import Ledger
-from ledger.rows import HOUR, T0, alert, closing, on_disk, opening
+from ledger.rows import HOUR, T0, alert, closing, fire, on_disk, opening
 
 
 async def test_a_reservation_is_on_record_once_its_future_is_done(path: Path) -> None:
@@ -56,7 +56,8 @@ async def test_reservations_of_one_turn_share_a_commit(path: Path) -> None:
 async def test_a_settlement_its_rollup_and_its_alert_are_one_transaction(path: Path) -> None:
     ledger = Ledger(path)
     await ledger.reserve(opening(1))
-    ledger.settle(opening(1), closing(42), (alert(1),))
+    ledger.settle(opening(1), closing(42))
+    fire(ledger, alert(1))
     ledger.flush()
     assert on_disk(path, "select outcome, cost_nusd from requests") == [("ok", 42)]
     assert on_disk(path, "select hour, requests, cost_nusd from rollups") == [(int(T0 // HOUR), 1, 42)]
@@ -75,7 +76,7 @@ async def test_settlements_are_committed_without_anybody_asking(path: Path) -> N
 
 async def test_an_alert_of_one_window_and_threshold_is_kept_once(path: Path) -> None:
     ledger = Ledger(path)
-    ledger.fire((alert(1), alert(2), alert(3, pct=95)))
+    fire(ledger, alert(1), alert(2), alert(3, pct=95))
     ledger.flush()
     assert on_disk(path, "select id from alerts order by id") == [(1,), (3,)]
     assert queries.fired_thresholds(ledger.db, "daily", "", T0) == {80, 95}
@@ -84,8 +85,8 @@ async def test_an_alert_of_one_window_and_threshold_is_kept_once(path: Path) -> 
 
 async def test_an_alert_of_each_counter_is_kept(path: Path) -> None:
     ledger = Ledger(path)
-    ledger.fire((alert(1, subject="acme"), alert(2, subject="notes"), alert(3, subject="notes")))
-    ledger.fire((alert(4, subject="notes", window_starts_at=T0 - 60),))
+    fire(ledger, alert(1, subject="acme"), alert(2, subject="notes"), alert(3, subject="notes"))
+    fire(ledger, alert(4, subject="notes", window_starts_at=T0 - 60))
     ledger.flush()
     assert on_disk(path, "select id from alerts order by id") == [(1,), (2,), (4,)]
     assert queries.fired_thresholds(ledger.db, "daily", "acme", T0) == {80}

@@ -9,10 +9,11 @@ import pytest
 
 from budgetd.errors import LedgerError
 from budgetd.ledger import migration, queries, reports
+from budgetd.ledger.schema import VERSION
 from budgetd.ledger.writer import Ledger
 from budgetwire.messages import QueryRequests
 from ledger import version_1
-from ledger.rows import T0, alert, closing, on_disk, opening
+from ledger.rows import T0, alert, closing, fire, on_disk, opening
 
 
 @pytest.fixture
@@ -54,7 +55,8 @@ async def test_a_migrated_ledger_has_the_tables_of_a_new_one_and_can_be_written(
 ) -> None:
     ledger = Ledger(old)
     await ledger.reserve(opening(ledger.next_request_id()))
-    ledger.settle(opening(4), closing(7), (alert(2, subject="acme"),))
+    ledger.settle(opening(4), closing(7))
+    fire(ledger, alert(2, subject="acme"))
     await ledger.close()
     await Ledger(tmp_path / "new.db").close()
     assert on_disk(old, "select id, cost_nusd from requests where id > 3") == [(4, 7)]
@@ -78,7 +80,7 @@ async def test_a_ledger_is_migrated_once(old: Path) -> None:
     kept.unlink()
     await Ledger(old).close()
     assert not kept.exists()
-    assert on_disk(old, "select value from meta where key = 'schema'") == [("2",)]
+    assert on_disk(old, "select value from meta where key = 'schema'") == [(str(VERSION),)]
 
 
 async def test_without_its_backup_nothing_is_changed(old: Path) -> None:

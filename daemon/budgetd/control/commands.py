@@ -106,13 +106,13 @@ class Commands:
         asked = None if call.alert_ids is None else set(call.alert_ids)
         waiting = [
             alert.id
-            for alert in accounts.board.newest_first(now)
+            for alert in accounts.desk.board.newest_first(now)
             if alert.acknowledged_at is None and (asked is None or alert.id in asked)
         ]
         if waiting:
             subject = f"alert {', '.join(map(str, waiting))}"
             with self._audit.change(peer, "acknowledge", subject, "waiting", "acknowledged"):
-                accounts.board.acknowledge(waiting, peer.name, now)
+                accounts.desk.board.acknowledge(waiting, peer.name, now)
             accounts.changed("alerts")
         return AcknowledgeReply(acknowledged=len(waiting))
 

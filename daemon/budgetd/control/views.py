@@ -57,7 +57,7 @@ class DaemonViews:
                 acknowledged_at=alert.acknowledged_at,
                 acknowledged_by=alert.acknowledged_by,
             )
-            for alert in accounts.board.newest_first(accounts.clock())
+            for alert in accounts.desk.board.newest_first(accounts.clock())
         ]
 
     def burn(self) -> Burn:

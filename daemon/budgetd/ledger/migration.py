@@ -29,7 +29,56 @@ STEPS: dict[int, str] = {
             "limit" text not null, subject text not null, window_starts_at real not null,
             nusd integer not null, at real not null
         ) strict;
-    """
+    """,
+    2: """
+        alter table requests add column limits text not null default '[]';
+        alter table requests add column service_tier text not null default '';
+        alter table requests add column geo text not null default '';
+        alter table requests add column cache_read_audio_tokens integer not null default 0;
+        alter table requests add column input_image_tokens integer not null default 0;
+        alter table requests add column cache_read_image_tokens integer not null default 0;
+        alter table requests add column output_image_tokens integer not null default 0;
+        alter table requests add column file_searches integer not null default 0;
+        alter table requests add column search_units integer not null default 0;
+        alter table requests add column images integer not null default 0;
+        alter table requests add column input_characters integer not null default 0;
+        alter table requests add column input_audio_ms integer not null default 0;
+        alter table requests add column response_id text not null default '';
+        alter table requests add column output_bytes integer not null default 0;
+        create index requests_response_id on requests (response_id) where response_id <> '';
+        create index requests_provider_request_id on requests (provider_request_id) where provider_request_id <> '';
+        alter table alerts add column acknowledged_from text not null default '';
+        alter table alerts add column advice text not null default '';
+        alter table alerts add column count integer not null default 1;
+        alter table alerts add column last_at real not null default 0;
+        alter table alerts add column window_ends_at real;
+        alter table alerts add column snoozed_until real;
+        alter table alerts add column resolved_at real;
+        alter table alerts add column resolved_by text not null default '';
+        alter table alerts add column told_at real;
+        alter table alerts add column request_id integer;
+        update alerts set last_at = fired_at, told_at = fired_at;
+        create table outbox (
+            id integer primary key,
+            alert_id integer, channel text not null, event text not null,
+            message_id text not null, body text not null,
+            created_at real not null, due_at real not null, attempts integer not null default 0,
+            state text not null default 'pending', delivered_at real, error text not null default ''
+        ) strict;
+        create index outbox_pending on outbox (due_at) where state = 'pending';
+        create index outbox_alert on outbox (alert_id);
+        create table channels (
+            name text primary key,
+            disabled_at real, reason text not null default ''
+        ) strict, without rowid;
+        create table corrections (
+            id integer primary key,
+            batch integer not null, at real not null, source text not null,
+            day text not null, provider text not null, model text not null,
+            ledger_nusd integer not null, invoice_nusd integer not null, estimated_nusd integer not null,
+            request_id integer not null, undone_at real
+        ) strict;
+    """,
 }
 """By the version that a step starts from."""
 

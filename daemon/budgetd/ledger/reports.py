@@ -124,4 +124,6 @@ def query_estimates(db: sqlite3.Connection, since: float) -> QueryEstimatesReply
 
 
 def _request(row: tuple[Any, ...]) -> Request:
-    return msgspec.convert(dict(zip(Request.__struct_fields__, row, strict=True)), Request, strict=False)
+    fields = dict(zip(Request.__struct_fields__, row, strict=True))
+    fields["limits"] = msgspec.json.decode(fields["limits"])
+    return msgspec.convert(fields, Request, strict=False)

@@ -1,8 +1,10 @@
 """The ledger's tables, and the SQL made from the row structs. `migration` brings older files there."""
 
-from budgetd.ledger.rows import AlertRow, Closing, Opening
+import msgspec
 
-VERSION = 2
+from budgetd.ledger.rows import AlertRow, Closing, CorrectionRow, DeliveryRow, Opening
+
+VERSION = 3
 
 DIMENSIONS = ("upstream", "provider", "billing", "model", "user", "project", "session", "key", "client")
 """Whatever a limit or a chart may tell apart: the key of a rollup, beside its hour."""
@@ -25,10 +27,21 @@ create table requests (
     reasoning_tokens integer not null default 0, output_audio_tokens integer not null default 0,
     web_searches integer not null default 0, price_id text not null default '',
     ttft_seconds real, duration_seconds real, response_bytes integer not null default 0,
-    provider_request_id text not null default ''
+    provider_request_id text not null default '',
+    limits text not null default '[]',
+    service_tier text not null default '', geo text not null default '',
+    cache_read_audio_tokens integer not null default 0,
+    input_image_tokens integer not null default 0, cache_read_image_tokens integer not null default 0,
+    output_image_tokens integer not null default 0,
+    file_searches integer not null default 0, search_units integer not null default 0,
+    images integer not null default 0, input_characters integer not null default 0,
+    input_audio_ms integer not null default 0,
+    response_id text not null default '', output_bytes integer not null default 0
 ) strict;
 create index requests_admitted_at on requests (admitted_at);
 create index requests_open on requests (id) where outcome is null;
+create index requests_response_id on requests (response_id) where response_id <> '';
+create index requests_provider_request_id on requests (provider_request_id) where provider_request_id <> '';
 
 create table rollups (
     hour integer not null,
@@ -43,9 +56,36 @@ create table alerts (
     rule text not null, severity text not null, "limit" text not null,
     window_starts_at real not null, threshold_pct integer not null,
     message text not null, fired_at real not null,
-    acknowledged_at real, acknowledged_by text not null default '', subject text not null default ''
+    acknowledged_at real, acknowledged_by text not null default '', subject text not null default '',
+    acknowledged_from text not null default '', advice text not null default '',
+    count integer not null default 1, last_at real not null default 0, window_ends_at real,
+    snoozed_until real, resolved_at real, resolved_by text not null default '',
+    told_at real, request_id integer
 ) strict;
 create unique index alerts_once on alerts (rule, "limit", subject, window_starts_at, threshold_pct);
+
+create table outbox (
+    id integer primary key,
+    alert_id integer, channel text not null, event text not null,
+    message_id text not null, body text not null,
+    created_at real not null, due_at real not null, attempts integer not null default 0,
+    state text not null default 'pending', delivered_at real, error text not null default ''
+) strict;
+create index outbox_pending on outbox (due_at) where state = 'pending';
+create index outbox_alert on outbox (alert_id);
+
+create table channels (
+    name text primary key,
+    disabled_at real, reason text not null default ''
+) strict, without rowid;
+
+create table corrections (
+    id integer primary key,
+    batch integer not null, at real not null, source text not null,
+    day text not null, provider text not null, model text not null,
+    ledger_nusd integer not null, invoice_nusd integer not null, estimated_nusd integer not null,
+    request_id integer not null, undone_at real
+) strict;
 
 create table audit (
     id integer primary key,
@@ -76,10 +116,21 @@ ADD_ROLLUP = (
     " on conflict do update set requests = requests + excluded.requests,"
     " cost_nusd = cost_nusd + excluded.cost_nusd"
 )
-INSERT_ALERT = "insert or ignore into alerts ({}) values ({})".format(
-    ", ".join(f'"{name}"' for name in AlertRow.__struct_fields__),
-    ", ".join("?" * len(AlertRow.__struct_fields__)),
-)
+
+
+def _insert(table: str, row: type[msgspec.Struct], *, or_ignore: bool = False) -> str:
+    names = row.__struct_fields__
+    return "insert {}into {} ({}) values ({})".format(
+        "or ignore " if or_ignore else "",
+        table,
+        ", ".join(f'"{name}"' for name in names),
+        ", ".join("?" * len(names)),
+    )
+
+
+INSERT_ALERT = _insert("alerts", AlertRow, or_ignore=True)
+INSERT_DELIVERY = _insert("outbox", DeliveryRow)
+INSERT_CORRECTION = _insert("corrections", CorrectionRow)
 
 INSERT_AUDIT = (
     "insert into audit (at, uid, name, action, subject, before, after) values (?, ?, ?, ?, ?, ?, ?)"

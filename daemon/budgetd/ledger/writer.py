@@ -8,14 +8,15 @@ import asyncio
 import contextlib
 import operator
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from budgetd.errors import LedgerError
 from budgetd.ledger import migration, schema
-from budgetd.ledger.rows import AlertRow, Closing, Opening
+from budgetd.ledger.rows import Closing, Opening
 
 CHECKPOINT_SECONDS = 1.0
 """At most this long is a commit in the operating system's memory only."""
@@ -37,6 +38,9 @@ RETRY_SECONDS = 1.0
 MOST_TOGETHER = 64
 """So many reservations are committed without waiting for more."""
 
+Statement: TypeAlias = tuple[str, tuple[Any, ...]]
+"""SQL with its parameters."""
+
 _astuple = msgspec.structs.astuple
 _dimensions = operator.attrgetter(*schema.DIMENSIONS)
 
@@ -55,7 +59,7 @@ class Ledger:
         self._opened: list[tuple[Any, ...]] = []
         self._closed: list[tuple[Any, ...]] = []
         self._rollups: dict[tuple[Any, ...], tuple[int, int]] = {}
-        self._alerts: list[tuple[Any, ...]] = []
+        self._beside: list[Statement] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         """Commits settlements that no reservation takes along."""
@@ -69,6 +73,7 @@ class Ledger:
             migration.prepare(self.db, path)
             self._next_request = 1 + self._greatest("requests")
             self._next_alert = 1 + self._greatest("alerts")
+            self._next_delivery = 1 + self._greatest("outbox")
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(f"{path}: the ledger cannot be opened: {_plain(error)}.") from None
 
@@ -82,6 +87,11 @@ class Ledger:
         self._next_alert += 1
         return self._next_alert - 1
 
+    def next_delivery_id(self) -> int:
+        """A new id for a row of the outbox."""
+        self._next_delivery += 1
+        return self._next_delivery - 1
+
     def reserve(self, opening: Opening) -> asyncio.Future[None]:
         """Record an admitted request; the future is done once that is committed, or holds a LedgerError."""
         loop = asyncio.get_running_loop()
@@ -92,14 +102,14 @@ class Ledger:
             loop.call_soon(self._flush_when_quiet, 1)
         return waiter
 
-    def settle(self, opening: Opening, closing: Closing, alerts: tuple[AlertRow, ...] = ()) -> None:
-        """Record the end of a request, with the alerts its cost fired, in one transaction."""
+    def settle(self, opening: Opening, closing: Closing) -> None:
+        """Record the end of a request. What is noted with `add` before the event loop goes on is in the same
+        transaction.
+        """
         self._closed.append((*_astuple(closing), opening.id))
         key = (int(opening.admitted_at // 3600), *_dimensions(opening))
         count, cost_nusd = self._rollups.get(key, (0, 0))
         self._rollups[key] = (count + 1, cost_nusd + closing.cost_nusd)
-        if alerts:
-            self._alerts.extend(map(_astuple, alerts))
         self._flush_later()
 
     def record_refusal(self, opening: Opening, closing: Closing) -> None:
@@ -108,20 +118,33 @@ class Ledger:
         self._closed.append((*_astuple(closing), opening.id))
         self._flush_later()
 
-    def fire(self, alerts: tuple[AlertRow, ...]) -> None:
-        """Record alerts that no request caused."""
-        if alerts:
-            self._alerts.extend(map(_astuple, alerts))
+    def add(self, sql: str, parameters: tuple[Any, ...] = ()) -> None:
+        """Note a statement for the next commit, after the requests that are in it. One that fails by itself,
+        not for the disk's sake, keeps everything else from being committed: it must be sure to succeed.
+        """
+        self._beside.append((sql, parameters))
         self._flush_later()
 
     def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> int:
         """Flush, then run one statement in a transaction of its own; the number of rows it changed. Raises
         LedgerError.
         """
+        return self.write_all([(sql, parameters)])
+
+    def write_all(self, statements: Iterable[Statement]) -> int:
+        """Flush, then run these in one transaction; the number of rows the last one changed. Raises
+        LedgerError, and then none of them was done.
+        """
         self.flush()
+        db, changed = self.db, 0
         try:
-            changed = self.db.execute(sql, parameters).rowcount
+            db.execute("begin immediate")
+            for sql, parameters in statements:
+                changed = db.execute(sql, parameters).rowcount
+            db.execute("commit")
         except sqlite3.Error as error:
+            if db.in_transaction:
+                db.execute("rollback")
             raise LedgerError(f"{self.path}: cannot be written: {_plain(error)}.") from None
         self._checkpoint_needed.set()
         return changed
@@ -187,7 +210,7 @@ class Ledger:
         self._timer = None
         if self._waiters:
             return  # the commit they wait for takes everything along
-        if self._opened or self._closed or self._alerts or self.failure:
+        if self._opened or self._closed or self._beside or self.failure:
             self._flush_quietly()
 
     def _flush_quietly(self) -> None:
@@ -208,8 +231,8 @@ class Ledger:
             if self._closed:
                 db.executemany(schema.SETTLE_REQUEST, self._closed)
                 db.executemany(schema.ADD_ROLLUP, [(*key, *tally) for key, tally in self._rollups.items()])
-            if self._alerts:
-                db.executemany(schema.INSERT_ALERT, self._alerts)
+            for sql, parameters in self._beside:
+                db.execute(sql, parameters)
             db.execute("commit")
         except sqlite3.Error:
             if db.in_transaction:
@@ -218,7 +241,7 @@ class Ledger:
         self._opened.clear()
         self._closed.clear()
         self._rollups.clear()
-        self._alerts.clear()
+        self._beside.clear()
 
     def _drop_failed(self, waiters: list[asyncio.Future[None]], failure: LedgerError) -> None:
         """Reservations that could not be committed never were; those who wait refuse their requests."""

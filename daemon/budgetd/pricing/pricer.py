@@ -23,6 +23,11 @@ class Cost(msgspec.Struct, frozen=True):
     usage: Usage
     model: str
     price_id: str
+    service_tier: str = ""
+    geo: str = ""
+    response_id: str = ""
+    output_bytes: int = 0
+    """Of what was generated, as far as it was seen."""
 
 
 MOST_NUSD = 10**17
@@ -102,19 +107,33 @@ class Pricer:
         reading = reading or NOTHING
         usage, basis = self._usage(ask, reading, expected, failed=failed, metered=metered)
         model = reading.model or ask.model
-        if self._free:
-            return Cost(0, basis, usage, model, FREE)
         tier = reading.service_tier or ask.service_tier
+
+        def cost(nusd: int, basis: Basis, model: str, price_id: str) -> Cost:
+            return Cost(
+                min(nusd, MOST_NUSD),
+                basis,
+                usage,
+                model,
+                price_id,
+                service_tier=tier,
+                geo=reading.geo,
+                response_id=reading.response_id,
+                output_bytes=reading.output_bytes,
+            )
+
+        if self._free:
+            return cost(0, basis, model, FREE)
         price = self.known(model, tier, reading.geo)
         if price is None:
             model = ask.model
             price = self.price(model, tier, reading.geo)
         if reading.cost_nusd is not None:
-            return Cost(min(reading.cost_nusd, MOST_NUSD), "billed", usage, model, "")
+            return cost(reading.cost_nusd, "billed", model, "")
         nusd = price.cost_nusd(usage)
         for other, used in reading.others:
             nusd += self.price(other, tier, reading.geo).cost_nusd(used)
-        return Cost(min(nusd, MOST_NUSD), basis, usage, model, price.id)
+        return cost(nusd, basis, model, price.id)
 
     def _usage(
         self, ask: Ask, reading: Reading, expected: Usage | None, *, failed: bool, metered: bool
