@@ -21,11 +21,14 @@ from budgetd.config import Billing
 from budgetd.holds import Holds, Waiting
 from budgetd.ledger import queries
 from budgetd.ledger.recovery import recover
+from budgetd.ledger.restating import find_estimated, restate
 from budgetd.ledger.rows import Closing
 from budgetd.ledger.writer import Ledger
+from budgetd.metering import Ask, Reading
 from budgetd.pricing.book import Book
 from budgetd.pricing.learning import Learner
 from budgetd.pricing.pricer import Pricer
+from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
 from budgetd.wording import PAUSED, why_refused
 
@@ -103,7 +106,7 @@ class Accounts:
         if outcome == "failed":
             closing = Closing(settled_at=now, outcome=outcome, basis="")
         else:
-            cost = entry.cost(outcome)
+            cost = entry.final_cost(outcome)
             closing = entry.closing(cost, outcome, now)
             if cost.basis in {"reported", "billed"} and ticket.status < 400:
                 self.learner.observe(entry.case.candidate.ask, entry.opening.session, cost.usage, now)
@@ -115,6 +118,30 @@ class Accounts:
             self.burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
         self._retry_held()
+
+    def report(self, route: Route, reading: Reading) -> None:
+        """See `Till`."""
+        if reading.usage is None or not reading.complete:
+            return
+        self.ledger.flush()
+        row = find_estimated(self.ledger.db, route.upstream.name, route.late)
+        if row is None:
+            return
+        provider = route.upstream.provider
+        pricer = Pricer(self._book, provider, row.admitted_at, free=row.billing == "free")
+        ask = Ask(model=row.subject.model, service_tier=row.service_tier)
+        cost = pricer.tally(ask, reading, failed=False, metered=True)
+        for sql, parameters in restate(row, cost):
+            self.ledger.add(sql, parameters)
+        if self._counts(row.billing):
+            self.adjust(row.subject, cost.nusd - row.cost_nusd, row.admitted_at)
+
+    def adjust(self, subject: Subject, nusd: int, at: float) -> None:
+        """Count what turned out later of something that is settled; ``at``: when it was admitted."""
+        self.desk.crossed(self.guard.adjust(subject, nusd, at))
+        self.changed("limits", "burn", "spending")
+        if nusd < 0:
+            self._retry_held()
 
     # steering
 
@@ -255,8 +282,7 @@ class Accounts:
         self, case: Case, now: float, approved: frozenset[str] = frozenset()
     ) -> Ticket | Turned | Refused:
         """Let a request in or turn it away; Refused if it is to be held."""
-        counts = case.billing == "api" or (case.billing == "subscription" and self.budget.count_subscription)
-        if not counts:
+        if not self._counts(case.billing):
             return self._let_in(case, None, now)
         decision = self.guard.admit(case.demand, now, approved=approved)
         if isinstance(decision, Reservation):
@@ -267,6 +293,10 @@ class Accounts:
         if decision.action == "hold":
             return decision
         return self._turn_away(case, now, self._why_refused(decision, case))
+
+    def _counts(self, billing: str) -> bool:
+        """Whether what is billed so counts against limits."""
+        return billing == "api" or (billing == "subscription" and self.budget.count_subscription)
 
     def _hold(self, case: Case, refused: Refused, now: float) -> Held:
         self.changed("in_flight")

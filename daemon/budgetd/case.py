@@ -86,6 +86,16 @@ class Entry(msgspec.Struct, eq=False):
             expected=self.case.estimate.expected,
         )
 
+    def final_cost(self, outcome: Outcome) -> Cost:
+        """What it cost. Under a strict limit what nobody reported costs what was reserved, for the true cost
+        may be that much.
+        """
+        cost = self.cost(outcome)
+        if cost.basis not in {"estimated", "unmetered"} or self.reservation is None:
+            return cost
+        strict = [amount for window, amount in self.reservation.parts if window.limit.guarantee == "strict"]
+        return msgspec.structs.replace(cost, nusd=max(cost.nusd, *strict, 0))
+
     def closing(self, cost: Cost, outcome: Outcome, now: float) -> Closing:
         """Its row at its end."""
         ticket = self.ticket

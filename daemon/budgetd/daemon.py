@@ -23,6 +23,7 @@ from budgetd.pricing.book import load_book
 from budgetd.proxy.forward import Forwarder
 from budgetd.proxy.listener import Listener
 from budgetd.proxy.pool import Pool
+from budgetd.receipts import Receipts
 from budgetwire.messages import VERSION, Welcome
 from budgetwire.places import Places
 
@@ -73,7 +74,7 @@ class Daemon:
         self._accounts = Accounts(self._ledger, book, ZoneInfo(config.timezone), changed=self._changed)
         self._accounts.configure(budget)
         self._forwarder = Forwarder(config, self._accounts, Pool())
-        self._listener = Listener(self._forwarder)
+        self._listener = Listener(self._forwarder, Receipts(self._accounts).find_json)
         await self._listener.start(config.host, config.port)
         self._views = DaemonViews(self._accounts)
         self._views.listen = self._listener.address

@@ -34,6 +34,16 @@ def format_usd(nusd: int) -> str:
     return f"{sign}$0.{digits:0<2}"
 
 
+def exact_usd(nusd: int) -> str:
+    """Write an amount in dollars for a program: exact, with a point, without a sign or needless zeros."""
+    return _exact(nusd, 9)
+
+
+def exact_cents(nusd: int) -> str:
+    """Write an amount in cents for a program, exactly: ``0.3125``."""
+    return _exact(nusd, 7)
+
+
 def parse_usd(text: str) -> int:
     """Read an amount in dollars (``4.20``, ``$4.20``, ``1,204``) as nanodollars.
 
@@ -54,6 +64,12 @@ def parse_usd(text: str) -> int:
     if len(whole) > 10 or nusd > MAX_USD * NUSD_PER_USD:
         raise ValueError(f"An amount is at most ${MAX_USD:,}.")
     return nusd
+
+
+def _exact(nusd: int, places: int) -> str:
+    sign, digits = "-" if nusd < 0 else "", f"{abs(nusd):0{places + 1}}"
+    part = digits[-places:].rstrip("0")
+    return f"{sign}{digits[:-places]}" + (f".{part}" if part else "")
 
 
 def _round(nusd: int, unit: int) -> int:

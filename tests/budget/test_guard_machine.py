@@ -143,6 +143,16 @@ class GuardMachine(RuleBasedStateMachine):
             self.guard.settle(reservation, cost)
             self.record.append(Cost(reservation.admitted_at, demand.subject, cost))
 
+    @precondition(lambda self: self.record)
+    @rule(which=st.integers(0, 99), part=st.floats(0, 2))
+    def adjust(self, which: int, part: float) -> None:
+        """What was settled turns out to have cost less, or more."""
+        cost = self.record[which % len(self.record)]
+        turned_out = int(part * cost.nusd)
+        self.guard.adjust(cost.subject, turned_out - cost.nusd, cost.at)
+        cost.nusd = turned_out
+        self.forget_overruns()
+
     @rule(minutes=st.sampled_from([0, 1, 7, 40, 61, 200, 600, 1500, 5000]))
     def wait(self, minutes: int) -> None:
         self.move(self.now + 60 * minutes + 1)

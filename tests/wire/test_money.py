@@ -1,12 +1,22 @@
 """Amounts as people write them and as they are shown."""
 
 import contextlib
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetwire.money import MAX_USD, NUSD_PER_CENT, NUSD_PER_USD, cents_to_nusd, format_usd, parse_usd
+from budgetwire.money import (
+    MAX_USD,
+    NUSD_PER_CENT,
+    NUSD_PER_USD,
+    cents_to_nusd,
+    exact_cents,
+    exact_usd,
+    format_usd,
+    parse_usd,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +112,18 @@ def test_any_text_is_an_amount_or_a_value_error(text):
 def test_a_cent_is_ten_million_nanodollars():
     assert cents_to_nusd(5) == 5 * NUSD_PER_CENT == 50_000_000
     assert NUSD_PER_USD == 100 * NUSD_PER_CENT
+
+
+@pytest.mark.parametrize(
+    ("nusd", "dollars", "cents"),
+    [(0, "0", "0"), (1, "0.000000001", "0.0000001"), (3_125_000, "0.003125", "0.3125"),
+     (4_200_000_000, "4.2", "420"), (-15_000_000, "-0.015", "-1.5")],
+)  # fmt: skip
+def test_amounts_for_programs_are_exact(nusd: int, dollars: str, cents: str) -> None:
+    assert (exact_usd(nusd), exact_cents(nusd)) == (dollars, cents)
+
+
+@given(st.integers(-(2**63), 2**63))
+def test_an_exact_amount_reads_back(nusd: int) -> None:
+    assert Decimal(exact_usd(nusd)) * 10**9 == nusd
+    assert Decimal(exact_cents(nusd)) * 10**7 == nusd

@@ -111,6 +111,19 @@ class Guard:
             window.spend(cost_nusd, reservation.admitted_at)
         return [crossing for window, _ in reservation.parts for crossing in self._crossings(window)]
 
+    def adjust(self, subject: Subject, nusd: int, at: float) -> list[Crossing]:
+        """Count what turned out later of something that is settled, more or less than was counted then; the
+        thresholds that this passed. ``at``: when it was admitted. Windows that are over stay as they were.
+        """
+        crossings: list[Crossing] = []
+        for rule in self._index.matching(subject):
+            if rule.holds(at):
+                window = rule.window(subject, self._now)
+                window.spend(nusd, at)
+                rule.keep(window)
+                crossings += self._crossings(window)
+        return crossings
+
     def roll(self, now: float) -> bool:
         """Open the windows that begin and let rolling ones move on; True if what is shown changed. After a
         clock step backwards the newer windows stay.

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from budgetd.cli.export import cost, export
 from budgetd.cli.limits import grant, limits
 from budgetd.cli.record import audit, estimates
 from budgetd.cli.requests import approve, kill, refuse
@@ -37,7 +38,7 @@ def budgetd() -> None:
 for command in (
     *(serve, start, stop, status, env, config_check),
     *(limits, grant, pause, resume, approve, refuse, kill),
-    *(ack, audit, estimates),
+    *(ack, audit, estimates, cost, export),
 ):
     budgetd.add_command(command)
 

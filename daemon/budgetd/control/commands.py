@@ -18,15 +18,18 @@ from budgetd.control.limit_commands import LimitCommands
 from budgetd.control.needs import Peer
 from budgetd.errors import LedgerError
 from budgetd.ledger import reports
+from budgetd.receipts import Receipts
 from budgetwire.messages import (
     Acknowledge,
     AcknowledgeReply,
     Approve,
     Call,
+    Cost,
     Grant,
     Kill,
     Pause,
     QueryAudit,
+    QueryCost,
     QueryEstimates,
     QueryRequests,
     Refuse,
@@ -48,6 +51,7 @@ class Commands:
         """``in_force`` puts the limits of an edited file in force."""
         self._accounts = accounts
         self._audit = Audit(accounts.ledger, accounts.clock)
+        self._receipts = Receipts(accounts)
         self._limits = LimitCommands(accounts, self._audit, budget_file, in_force)
 
     async def handle(self, call: Call, peer: Peer) -> dict[str, Any]:
@@ -56,6 +60,8 @@ class Commands:
             match call:
                 case QueryRequests() | QueryAudit() | QueryEstimates():
                     return msgspec.to_builtins(await self._query(call))
+                case QueryCost():
+                    return msgspec.to_builtins(self._cost(call))
                 case Acknowledge():
                     return msgspec.to_builtins(self._acknowledge(call, peer))
                 case _:
@@ -115,6 +121,14 @@ class Commands:
                 accounts.desk.board.acknowledge(waiting, peer.name, now)
             accounts.changed("alerts")
         return AcknowledgeReply(acknowledged=len(waiting))
+
+    def _cost(self, call: QueryCost) -> Cost:
+        cost = self._receipts.find(call.request)
+        if cost is None:
+            raise CommandError(
+                "not_found", f"No request of the id {call.request[:80]!r} is on record.", "request"
+            )
+        return cost
 
     async def _query(self, call: QueryRequests | QueryAudit | QueryEstimates) -> State:
         """Ask the ledger without keeping the proxy waiting."""

@@ -46,7 +46,7 @@ STEPS: dict[int, str] = {
         alter table requests add column response_id text not null default '';
         alter table requests add column output_bytes integer not null default 0;
         create index requests_response_id on requests (response_id) where response_id <> '';
-        create index requests_provider_request_id on requests (provider_request_id) where provider_request_id <> '';
+        create index requests_provider_id on requests (provider_request_id) where provider_request_id <> '';
         alter table alerts add column acknowledged_from text not null default '';
         alter table alerts add column advice text not null default '';
         alter table alerts add column count integer not null default 1;

@@ -41,7 +41,7 @@ create table requests (
 create index requests_admitted_at on requests (admitted_at);
 create index requests_open on requests (id) where outcome is null;
 create index requests_response_id on requests (response_id) where response_id <> '';
-create index requests_provider_request_id on requests (provider_request_id) where provider_request_id <> '';
+create index requests_provider_id on requests (provider_request_id) where provider_request_id <> '';
 
 create table rollups (
     hour integer not null,

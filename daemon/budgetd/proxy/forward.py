@@ -203,8 +203,12 @@ class Forwarder:
             if ticket is not None:
                 ticket.kill = None
                 self._till.settle(ticket, relay.outcome)
+            elif relay.meter is not None and relay.problem is None:
+                self._till.report(route, relay.meter.finish())
 
-        relay = Relay(request.transport, connection, ticket, reframe=request.http10, ended=ended)
+        relay = Relay(
+            request.transport, connection, ticket, api=route.api, reframe=request.http10, ended=ended
+        )
         self._active.add(relay)
         connection.begin(relay, bodiless=request.method == "HEAD")
         connection.sending = not whole

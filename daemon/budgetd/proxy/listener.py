@@ -8,14 +8,16 @@ touch (FACTS 14). A test watches the names used here that aiohttp calls private;
 import asyncio
 import contextlib
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from budgetd.errors import StartError
+from budgetd.errors import LedgerError, StartError
 from budgetd.proxy.forward import Forwarder
 from budgetd.proxy.headers import index
 from budgetd.proxy.incoming import Incoming
@@ -31,15 +33,19 @@ MAX_LINE = 65536
 LINGER_SECONDS = 10.0
 """How long a client may go on sending a body that is not wanted."""
 
+Receipt: TypeAlias = Callable[[str], bytes | None]
+"""What the request of an id cost, as JSON; None if there is none. Raises LedgerError."""
+
 HEALTH = b'{"status":"ok"}'
 
 
 class Listener:
     """The proxy's door."""
 
-    def __init__(self, forwarder: Forwarder) -> None:
-        """Nothing is opened until `start`."""
+    def __init__(self, forwarder: Forwarder, receipt: Receipt) -> None:
+        """Nothing is opened until `start`. ``receipt`` finds what a request cost, for `/-/cost/ID`."""
         self._forwarder = forwarder
+        self._receipt = receipt
         self._server: asyncio.Server | None = None
         self._clients: web.Server | None = None
         self._hosts: frozenset[bytes] = frozenset()
@@ -85,7 +91,7 @@ class Listener:
             transport.write(fit(failure(403, None, problem, retry=False, close=True), message.method))
             return False
         if message.path.startswith("/-/"):
-            transport.write(fit(_own(message.path), message.method))
+            transport.write(fit(self._own(message.path), message.method))
             return payload is EMPTY_PAYLOAD and not message.should_close
         incoming = Incoming(
             method=message.method,
@@ -99,6 +105,22 @@ class Listener:
             drain=client._drain_helper,
         )
         return await self._forwarder.handle(incoming) and not message.should_close
+
+    def _own(self, target: str) -> bytes:
+        """The daemon's own few paths."""
+        path = unquote(target.partition("?")[0])
+        if path == "/-/health":
+            return _json(b"200 OK", HEALTH)
+        id = path.removeprefix("/-/cost/")
+        if id == path or not id:
+            return failure(404, None, "budgetd has only /-/health and /-/cost/ID here.", retry=False)
+        try:
+            receipt = self._receipt(id)
+        except LedgerError as error:
+            return failure(503, None, f"What it cost cannot be told: {error}", retry=True)
+        if receipt is None:
+            return failure(404, None, f"No request of the id {id[:80]!r} is on record.", retry=False)
+        return _json(b"200 OK", receipt)
 
     def _client(self) -> "_Client":
         assert self._clients is not None
@@ -195,9 +217,6 @@ async def _unused(request: web.BaseRequest) -> web.StreamResponse:
     raise AssertionError(request)
 
 
-def _own(path: str) -> bytes:
-    """The daemon's own few paths."""
-    if path != "/-/health":
-        return failure(404, None, "budgetd has only /-/health here.", retry=False)
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(HEALTH)
-    return head + HEALTH
+def _json(status: bytes, body: bytes) -> bytes:
+    head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    return head % (status, len(body)) + body

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from budgetd.metering import meter
+from budgetd.metering import Api, Meter, meter
 from budgetd.proxy.connection import Connection, Head
 from budgetd.proxy.till import Outcome, Ticket
 
@@ -25,6 +25,7 @@ class Relay:
         connection: Connection,
         ticket: Ticket | None,
         *,
+        api: Api | None,
         reframe: bool,
         ended: Callable[["Relay"], None],
     ) -> None:
@@ -32,12 +33,14 @@ class Relay:
         Args:
             client: where the response goes.
             connection: where it comes from.
-            ticket: what is metered and settled; None for what costs nothing.
+            ticket: what is settled; None for what costs nothing.
+            api: what is metered; None where nothing is.
             reframe: the client speaks HTTP/1.0.
             ended: called once, when the response is over, whatever became of the client.
         """
         self.connection = connection
         self.ticket = ticket
+        self.meter: Meter | None = None
         self.problem: str | None = None
         self.started = False
         """Bytes have gone to the client."""
@@ -51,6 +54,7 @@ class Relay:
         self.changed = asyncio.get_running_loop().create_future()
         """Done when the response is over, or when the client is slow and must be waited for."""
         self._client = client
+        self._api: Api | None = api
         self._reframe = reframe
         self._ended = ended
         self._sent_at = self.active_at = time.monotonic()
@@ -85,14 +89,14 @@ class Relay:
     def head(self, head: Head) -> None:
         """See `Receiver`."""
         self._head = head
+        if self._api is not None and head.status < 300:
+            self.meter = meter(self._api, head.get(b"content-type"), head.get(b"content-encoding"))
         ticket = self.ticket
         if ticket is not None:
             ticket.status = head.status
             ticket.phase = "draining" if self.client_left else "answering"
             ticket.provider_request_id = _request_id(head)
-            api = ticket.candidate.route.api
-            if api is not None and head.status < 300:
-                ticket.meter = meter(api, head.get(b"content-type"), head.get(b"content-encoding"))
+            ticket.meter = self.meter
         if self._reframe:
             self._send(_http10_head(head))
 
@@ -104,15 +108,15 @@ class Relay:
             for piece in body:
                 self._send(piece)
         self.active_at = time.monotonic()
+        if self.meter is not None:
+            for piece in body:
+                self.meter.feed(piece)
         ticket = self.ticket
         if ticket is None or not body:
             return
         if ticket.ttft_seconds is None:
             ticket.ttft_seconds = self.active_at - self._sent_at
-        for piece in body:
-            ticket.response_bytes += len(piece)
-            if ticket.meter is not None:
-                ticket.meter.feed(piece)
+        ticket.response_bytes += sum(map(len, body))
 
     def ended(self, problem: str | None, *, reusable: bool) -> None:
         """See `Receiver`."""

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from budgetd.attribution.who import Who
-from budgetd.metering import Ask, Meter
+from budgetd.metering import Ask, Meter, Reading
 from budgetd.proxy.routes import Route
 
 Outcome = Literal["ok", "error", "aborted", "broken", "killed", "failed"]
@@ -80,4 +80,8 @@ class Till(Protocol):
 
     def settle(self, ticket: Ticket, outcome: Outcome) -> None:
         """Take what the request really cost. Exactly once for each ticket."""
+        ...
+
+    def report(self, route: Route, reading: Reading) -> None:
+        """The answer to a free request has told what an earlier one used: the one that `Route.late` names."""
         ...
