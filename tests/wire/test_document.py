@@ -14,11 +14,19 @@ from budgetwire import codec
 from budgetwire.messages import (
     VERSION,
     AcknowledgeReply,
+    ApplyCorrectionsReply,
+    Cost,
     FromClient,
     FromDaemon,
+    QueryAlertsReply,
     QueryAuditReply,
+    QueryChannelsReply,
+    QueryDeliveriesReply,
     QueryEstimatesReply,
     QueryRequestsReply,
+    RedeliverReply,
+    SendTestReply,
+    SnoozeReply,
     State,
 )
 from control.fakes import FakeViews, serving
@@ -30,6 +38,15 @@ RESULTS = {
     "query_requests": QueryRequestsReply,
     "query_audit": QueryAuditReply,
     "query_estimates": QueryEstimatesReply,
+    "query_alerts": QueryAlertsReply,
+    "query_deliveries": QueryDeliveriesReply,
+    "query_channels": QueryChannelsReply,
+    "query_cost": Cost,
+    "snooze": SnoozeReply,
+    "send_test": SendTestReply,
+    "redeliver": RedeliverReply,
+    "apply_corrections": ApplyCorrectionsReply,
+    "undo_corrections": ApplyCorrectionsReply,
 }
 
 
@@ -129,7 +146,7 @@ def test_the_bounds_are_those_of_the_code(statement):
 
 
 def test_the_codes_of_errors_are_those_of_the_code():
-    code = (Path(__file__).parents[2] / "protocol" / "budgetwire" / "messages.py").read_text()
+    code = (Path(__file__).parents[2] / "protocol" / "budgetwire" / "messages" / "__init__.py").read_text()
     listed = _search(r'code: str\n\s+"""(.*?)\.', code)
     told = _search(r"^\| Code \| Meaning \|\n(.*?)\n\n", TEXT)
     assert set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)) == set(re.findall(r"\w+_?\w+", listed)) - {
