@@ -23,6 +23,7 @@ check: $(READY)  ## lint, format, types, import rules, tests
 bench: $(READY)  ## budgetd beside nginx in one run; needs nginx and wrk
 	$(PY) -m tests.bench
 	$(PY) -m tests.bench.guard
+	$(PY) -m tests.bench.prices
 
 screenshots: $(READY)  ## screenshots/*.svg from the running program
 	$(PY) tests/screenshots.py

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from budgetd.alerts.checks import UNSAFE
+from budgetd.alerts.target import is_safe
 from budgetd.budget.fallback import same_dialect
 from budgetd.budget.limits import Dimension, Guarantee, Limit, OnExceed
 from budgetd.budget.matching import literal_glob
@@ -33,6 +35,8 @@ class BudgetSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     daily_limit_cents: Cents | None = None
     monthly_limit_cents: Cents | None = None
     alert_threshold_pct: Percents = 80
+    alert_webhook: str | None = None
+    """Where alerts are posted; more channels, and of other kinds, are in config.toml."""
     reject_on_exceed: bool = True
     """False: alert only."""
     fallback_model_on_exceed: str | None = None
@@ -95,6 +99,8 @@ class Budget(msgspec.Struct, frozen=True):
     count_subscription: bool = False
     users: dict[str, str] = {}
     """Whose an API key is, by its fingerprint."""
+    alert_webhook: str | None = None
+    """May hold a token: it is shown as scheme and host."""
     warnings: tuple[str, ...] = ()
     """What is odd, but may be meant."""
 
@@ -115,10 +121,13 @@ def read_budget(file: TomlFile, upstreams: Mapping[str, Upstream] = WELL_KNOWN) 
     limits += [_long(file, number, section) for number, section in enumerate(content.limits)]
     if not budget.enabled:
         limits = []
+    if budget.alert_webhook is not None and not is_safe(budget.alert_webhook):
+        raise file.error(["budget", "alert_webhook"], UNSAFE)
     return Budget(
         limits=tuple(limits),
         count_subscription=budget.count_subscription,
         users=_keys(file, content.users),
+        alert_webhook=budget.alert_webhook,
         warnings=tuple(
             warning for section in content.limits for warning in _warnings(file, section, upstreams)
         ),

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from budgetd.alerts.checks import check_channels
 from budgetd.alerts.settings import AlertsSection
 from budgetd.toml_file import TomlFile
 
-Family = Literal["anthropic", "openai", "gemini"]
+Family = Literal["anthropic", "openai", "gemini", "cohere", "bedrock", "ollama"]
 Billing = Literal["api", "subscription", "free"]
 
 
@@ -98,20 +99,20 @@ _KNOWN: tuple[tuple[str, str, Family, Billing], ...] = (
     ("xai", "https://api.x.ai", "openai", "api"),
     ("together", "https://api.together.xyz", "openai", "api"),
     ("fireworks", "https://api.fireworks.ai/inference", "openai", "api"),
-    ("cohere", "https://api.cohere.com", "openai", "api"),
-    ("ollama", "http://127.0.0.1:11434", "openai", "free"),
+    ("cohere", "https://api.cohere.com", "cohere", "api"),
+    ("ollama", "http://127.0.0.1:11434", "ollama", "free"),
 )
 
 WELL_KNOWN = {
     name: Upstream(name, url, dialect, provider=name, billing=billing)
     for name, url, dialect, billing in _KNOWN
 }
-"""Upstreams that need no configuration. Azure and Vertex have an address per customer: see `PLACED`."""
+"""Upstreams that need no configuration. Azure, Vertex and Bedrock have their own addresses: see `PLACED`."""
 
 RESERVED = {"v1", "v1beta", "v1alpha", "api"}
 """First parts of the providers' own paths, which no upstream may be called."""
 
-PLACED: dict[str, Family] = {"azure": "openai", "vertex": "gemini"}
+PLACED: dict[str, Family] = {"azure": "openai", "vertex": "gemini", "bedrock": "bedrock"}
 """Well-known names whose url the person must give."""
 
 
@@ -127,6 +128,7 @@ def load_config(path: Path) -> Config:
         raise file.error(
             ["timezone"], f"no time zone is called {timezone!r}; write one like Europe/Berlin."
         ) from None
+    check_channels(file, content.alerts.channels)
     named = {name: _upstream(file, name, section) for name, section in content.upstreams.items()}
     return Config(
         host=host,

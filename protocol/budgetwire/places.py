@@ -25,6 +25,8 @@ class Places:
     ledger: Path
     log: Path
     socket: Path
+    prices: Path
+    """A folder."""
 
 
 def find_places(environ: Mapping[str, str] = os.environ) -> Places:
@@ -39,6 +41,7 @@ def find_places(environ: Mapping[str, str] = os.environ) -> Places:
             ledger=home / "ledger.db",
             log=home / "budgetd.log",
             socket=_short(home / "run" / "budgetd.sock"),
+            prices=home / "prices",
         )
     config = platformdirs.user_config_path(APP)
     return Places(
@@ -48,6 +51,7 @@ def find_places(environ: Mapping[str, str] = os.environ) -> Places:
         log=platformdirs.user_log_path(APP) / "budgetd.log",
         # Not the runtime folder: sessions of one user differ in it, and a logout may empty it under a daemon.
         socket=_short(platformdirs.user_state_path(APP) / "run" / "budgetd.sock"),
+        prices=platformdirs.user_data_path(APP) / "prices",
     )
 
 

@@ -90,3 +90,51 @@ def test_a_grant_puts_off_the_cap() -> None:
     assert burn.cap_at(window, NOON) is None
     window.granted_nusd = 100
     assert burn.cap_at(window, NOON) is not None
+
+
+def hours_to(between: tuple[float, float] | None) -> tuple[float, ...] | None:
+    return between and tuple(round((at - NOON) / 3600, 2) for at in between)
+
+
+def test_the_range_of_a_day_lies_between_the_slowest_and_the_fastest_mean_of_the_last_hour() -> None:
+    burn = Burn([(NOON - 60 * minute, 30 if minute <= 15 else 10) for minute in range(1, 61)])
+    means = (15 * 30 * 4, 15 * 40 * 2, 15 * 60)
+    assert [burn.per_hour(NOON, seconds) for seconds in (900, 1800, 3600)] == list(means)
+    assert hours_to(burn.cap_between(day(0, cap=7200), NOON)) == (7200 / means[0], 7200 / means[2])
+
+
+def test_no_range_is_told_where_the_slowest_does_not_get_there() -> None:
+    burn = Burn([(NOON - 60 * minute, 30) for minute in range(1, 16)], NOON - 7200)
+    burn.since = NOON - 7200
+    assert burn.cap_at(day(0, cap=7200), NOON) is not None
+    assert burn.cap_between(day(0, cap=7200), NOON) is None
+
+
+def test_the_range_of_a_month_narrows_with_the_days_it_is_the_mean_of() -> None:
+    recent = [(NOON - 1800, 10)]
+    four_days = Burn(recent, NOON - 4 * 86400).cap_between(month(400), NOON)
+    assert four_days is None  # at half the pace it takes too long
+    burn = Burn(recent, NOON - 16 * 86400)
+    limited = month(1600)
+    limited.limit = Limit("monthly", "month", 1600 + 300)
+    assert hours_to(burn.cap_between(limited, NOON)) == (24 * 3 / 1.25, 24 * 3 / 0.75)
+
+
+def test_no_range_without_history_an_end_or_room() -> None:
+    assert Burn([]).cap_between(day(0), NOON) is None
+    burn = Burn([(NOON - 60 * minute, 10) for minute in range(1, 61)])
+    assert burn.cap_between(day(1000), NOON) is None
+    endless = Window(Limit("all", "5h", 1000), "", NOON - 18000, None, spent_nusd=300)
+    assert burn.cap_between(endless, NOON) is None
+
+
+@given(
+    costs=st.lists(st.tuples(st.floats(NOON - 3540, NOON), st.integers(0, 10**6)), min_size=1, max_size=50),
+    cap=st.integers(1, 10**7),
+)
+def test_what_is_likely_lies_in_the_range(costs, cap: int) -> None:
+    burn = Burn(costs)
+    between, likely = burn.cap_between(day(0, cap), NOON), burn.cap_at(day(0, cap), NOON)
+    if between is not None:
+        assert likely is not None
+        assert between[0] <= likely <= between[1] < NOON + 43200

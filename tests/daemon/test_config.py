@@ -30,6 +30,12 @@ def test_an_upstream_takes_over_what_is_known_of_its_name(tmp_path: Path) -> Non
     assert (groq.url, groq.dialect, groq.prefix) == ("http://127.0.0.1:9/x", "openai", "/x")
 
 
+def test_bedrock_needs_the_address_of_its_region_alone(tmp_path: Path) -> None:
+    bedrock = load(tmp_path, '[upstreams.bedrock]\nurl = "https://bedrock.example"\n').upstreams["bedrock"]
+    assert (bedrock.dialect, bedrock.provider, bedrock.billing) == ("bedrock", "bedrock", "api")
+    assert "needs a `url`" in error(tmp_path, "[upstreams.bedrock]\n")
+
+
 def test_an_upstream_of_ones_own_needs_address_and_dialect(tmp_path: Path) -> None:
     message = 'config.toml, line 1: `upstreams.mine`: needs a `url`, like url = "https://llm.example.com".'
     assert error(tmp_path, "[upstreams.mine]\n") == message

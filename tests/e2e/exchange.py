@@ -1,14 +1,15 @@
 """Exchanges with providers: recorded ones where the corpus is at hand, and some made by hand."""
 
 import base64
-import gzip
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from e2e import wire_formats as wire
 from e2e.http_bytes import Headers
+from metering.exchanges import CODINGS
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus" / "recorded.jsonl"
 ABSENT = f"recorded exchanges are not at hand ({CORPUS.name} is not beside the project)"
@@ -36,10 +37,20 @@ class Exchange:
 
     @property
     def api(self) -> wire.Api | None:
-        """The API of the four that are metered."""
+        """The API, of the four that SDKs hold conversations in."""
         if self.method != "POST":
             return None
         return api_of(self.path.partition("?")[0])
+
+    @property
+    def dialect(self) -> str | None:
+        """Which API's way of reporting its response follows; None for what costs nothing."""
+        if self.method != "POST":
+            return None
+        path = self.path.partition("?")[0]
+        if path == "/v1/chat":
+            return "cohere" if self.provider == "cohere" else "openai.chat"
+        return next((dialect for end, dialect in _DIALECTS.items() if path.endswith(end)), None)
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -48,6 +59,8 @@ class Exchange:
 
     @property
     def model_asked(self) -> str:
+        if self.request_body.startswith(b"--"):
+            return self.request_body.partition(b'name="model"\r\n\r\n')[2].partition(b"\r")[0].decode()
         return self.asked.get("model") or model_in(self.path)
 
     @property
@@ -64,13 +77,38 @@ _APIS: dict[str, wire.Api] = {
 }
 
 
+_DIALECTS: dict[str, str] = {
+    **_APIS,
+    "/completions": "openai.completions",
+    "/responses/compact": "openai.responses",
+    "/embeddings": "openai.embeddings",
+    "/images/generations": "openai.images",
+    "/images/edits": "openai.images",
+    "/audio/speech": "openai.speech",
+    "/audio/transcriptions": "openai.transcriptions",
+    "/messages/batches": "anthropic.batches",
+    ":batchEmbedContents": "gemini.embed",
+    "/v2/chat": "cohere",
+    "/v2/embed": "cohere",
+    "/converse": "bedrock.converse",
+    "/converse-stream": "bedrock.converse",
+    "/invoke": "bedrock.invoke",
+    "/invoke-with-response-stream": "bedrock.invoke",
+    "/api/chat": "ollama",
+    "/api/generate": "ollama",
+}
+"""The first that fits counts."""
+
+
 def api_of(path: str) -> wire.Api | None:
-    """The metered API that a path belongs to."""
+    """The API of the four that a path belongs to."""
     return next((api for end, api in _APIS.items() if path.endswith(end)), None)
 
 
 def model_in(path: str) -> str:
-    """The model that a path of Gemini's names; empty for other paths."""
+    """The model that a path of Gemini's or Bedrock's names; empty for other paths."""
+    if path.startswith("/model/"):
+        return unquote(path.split("/")[2])
     return path.partition("/models/")[2].partition(":")[0]
 
 
@@ -112,11 +150,14 @@ def hand_made() -> list[Exchange]:
     array = wire.gemini_array("gemini-2.5-pro", 700, 900)
     return [
         *made,
-        replace(
-            stream,
-            id="gzip-stream",
-            response_headers=[*stream.response_headers, (b"Content-Encoding", b"gzip")],
-            response_body=gzip.compress(stream.response_body),
+        *(
+            replace(
+                stream,
+                id=f"{coding}-stream",
+                response_headers=[*stream.response_headers, (b"Content-Encoding", coding.encode())],
+                response_body=compress(stream.response_body),
+            )
+            for coding, compress in CODINGS.items()
         ),
         replace(
             _make("gemini.generate", stream=True),

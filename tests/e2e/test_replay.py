@@ -9,22 +9,14 @@ import pytest
 from e2e.background import Background
 from e2e.exchange import ABSENT, Exchange, hand_made, recorded
 from e2e.http_bytes import as_forwarded, head_of
+from e2e.other_formats import others
 from e2e.running import Home
 from e2e.truth import hold_against_the_truth
 from e2e.upstream import Keeping, Replay
 from support.stream import Stream, connected
 
-EXCHANGES = [*hand_made(), *recorded()]
-UNREAD = {"4a8ae795da2c": "Groq's older streams report in a field of their own, `x_groq`"}
-"""Exchanges whose usage is estimated, though it was reported."""
-
-METERED = [
-    pytest.param(each, marks=pytest.mark.xfail(strict=True, reason=UNREAD[each.id]))
-    if each.id in UNREAD
-    else each
-    for each in EXCHANGES
-    if each.api
-]
+EXCHANGES = [*hand_made(), *others(), *recorded()]
+METERED = [each for each in EXCHANGES if each.dialect]
 
 PREFIXES = {
     "groq": "/openai",
@@ -94,4 +86,4 @@ def test_the_ledger_holds_what_the_provider_reported(stage: Stage, exchange: Exc
 
 @pytest.mark.skipif(not recorded(), reason=ABSENT)
 def test_recorded_exchanges_are_at_hand() -> None:
-    assert len({each.api for each in recorded()} - {None}) == 4
+    assert len({each.dialect for each in recorded()} - {None}) == 11

@@ -15,7 +15,7 @@ from genai_prices import Usage, calc_price
 
 from e2e.exchange import Exchange
 
-PROVIDERS = {"gemini": "google", "vertex": "google"}
+PROVIDERS = {"gemini": "google", "vertex": "google", "bedrock": "aws", "xai": "x-ai"}
 """What genai-prices calls an upstream, where it is not our name."""
 
 COUNTS = (
@@ -23,10 +23,19 @@ COUNTS = (
     "cache_read_tokens",
     "cache_write_tokens",
     "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
     "output_tokens",
     "reasoning_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+    "images",
+    "input_audio_ms",
 )
-"""Columns of the ledger that every API's reports decide."""
+"""Columns of the ledger that the reports decide."""
+
+FREE = {"ollama"}
+"""Providers that bill nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,16 @@ def reported(exchange: Exchange) -> Truth | None:
         "anthropic.messages": _anthropic,
         "openai.chat": _chat,
         "openai.responses": _responses,
+        "openai.embeddings": _embeddings,
+        "openai.images": _images,
+        "openai.speech": _speech,
+        "openai.transcriptions": _transcript,
         "gemini.generate": _gemini,
-    }[exchange.api or ""]
+        "cohere": _cohere,
+        "bedrock.converse": _bedrock,
+        "bedrock.invoke": _bedrock,
+        "ollama": _ollama,
+    }[exchange.dialect or ""]
     return read(exchange)
 
 
@@ -74,6 +91,8 @@ def cost_nusd(exchange: Exchange, truth: Truth, at: float) -> int | None:
     """What it cost at a time, to the nanodollar; None where genai-prices does not know the model."""
     if truth.stated_nusd is not None:
         return truth.stated_nusd
+    if exchange.provider in FREE:
+        return 0
     provider = PROVIDERS.get(exchange.provider, exchange.provider)
     tier = exchange.tier_answered
     for model in (exchange.model_answered, exchange.model_asked):
@@ -92,8 +111,13 @@ def _price(provider: str, model: str, tier: str, counts: Counter[str], at: float
         cache_write_1h_tokens=counts["cache_write_1h_tokens"],
         input_audio_tokens=counts["input_audio_tokens"],
         cache_audio_read_tokens=counts["cache_read_audio_tokens"],
+        input_image_tokens=counts["input_image_tokens"],
+        audio_seconds=Decimal(counts["input_audio_ms"]) / 1000,
+        input_audio_seconds=Decimal(counts["input_audio_ms"]) / 1000,
         output_tokens=counts["output_tokens"],
         output_reasoning_tokens=counts["reasoning_tokens"],
+        output_audio_tokens=counts["output_audio_tokens"],
+        output_image_tokens=counts["output_image_tokens"],
         web_searches=counts["web_searches"],
     )
     try:
@@ -140,17 +164,94 @@ def _chat(exchange: Exchange) -> Truth:
     into = report.get("prompt_tokens_details") or {}
     out = report.get("completion_tokens_details") or {}
     written = into.get("cache_write_tokens") or 0
+    output = max(report["completion_tokens"], report["total_tokens"] - report["prompt_tokens"])
     counts = Counter(
         input_tokens=report["prompt_tokens"],
         # Or it reports the same tokens as read and as written; a token is one of both.
         cache_read_tokens=min(into.get("cached_tokens") or 0, report["prompt_tokens"] - written),
         cache_write_tokens=written,
-        output_tokens=report["completion_tokens"],
+        # xAI leaves reasoning out of the output; the total tells.
+        output_tokens=output,
         # One recorded provider counts more reasoning than output; a part cannot exceed its total.
-        reasoning_tokens=min(out.get("reasoning_tokens") or 0, report["completion_tokens"]),
+        reasoning_tokens=min(out.get("reasoning_tokens") or 0, output),
+        web_searches=(report.get("server_tool_use_details") or {}).get("web_search_requests", 0),
     )
-    stated = report.get("cost") if not report.get("is_byok") else None
-    return Truth(counts, stated_nusd=None if stated is None else round(Decimal(str(stated)) * 10**9))
+    return Truth(counts, stated_nusd=_stated(report))
+
+
+def _stated(report: dict[str, Any]) -> int | None:
+    if "cost_in_usd_ticks" in report:
+        return report["cost_in_usd_ticks"] // 10
+    if "cost" not in report:
+        return None
+    # With a key of one's own, the provider behind the gateway charges for itself.
+    behind = report["cost_details"]["upstream_inference_cost"] if report.get("is_byok") else 0
+    return round((Decimal(str(report["cost"])) + Decimal(str(behind))) * 10**9)
+
+
+def _embeddings(exchange: Exchange) -> Truth:
+    return Truth(Counter(input_tokens=exchange.reports[-1]["prompt_tokens"]))
+
+
+def _images(exchange: Exchange) -> Truth:
+    report = exchange.reports[-1]
+    return Truth(
+        Counter(
+            input_tokens=report["input_tokens"],
+            input_image_tokens=report["input_tokens_details"]["image_tokens"],
+            output_tokens=report["output_tokens"],
+            output_image_tokens=report["output_tokens"],
+        )
+    )
+
+
+def _speech(exchange: Exchange) -> Truth:
+    report = exchange.reports[-1]
+    spoken = report["output_tokens"]
+    return Truth(
+        Counter(input_tokens=report["input_tokens"], output_tokens=spoken, output_audio_tokens=spoken)
+    )
+
+
+def _transcript(exchange: Exchange) -> Truth:
+    report = exchange.reports[-1]
+    if report["type"] == "duration":
+        return Truth(Counter(input_audio_ms=report["seconds"] * 1000))
+    return Truth(
+        Counter(
+            input_tokens=report["input_tokens"],
+            input_audio_tokens=report["input_token_details"]["audio_tokens"],
+            output_tokens=report["output_tokens"],
+        )
+    )
+
+
+def _cohere(exchange: Exchange) -> Truth:
+    billed = exchange.reports[-1]["billed_units"]
+    return Truth(Counter(input_tokens=billed["input_tokens"], output_tokens=billed.get("output_tokens", 0)))
+
+
+def _bedrock(exchange: Exchange) -> Truth:
+    report = exchange.reports[0]
+    if "inputTextTokenCount" in report:
+        # Of Titan's stream the corpus lists the first count alone; the last event has both.
+        return Truth(Counter(input_tokens=6, output_tokens=3))
+    if "input_tokens" in report:
+        return Truth(_anthropic_counts(report))
+    read, written = report.get("cacheReadInputTokens", 0), report.get("cacheWriteInputTokens", 0)
+    return Truth(
+        Counter(
+            input_tokens=report["inputTokens"] + read + written,
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+            output_tokens=report["outputTokens"],
+        )
+    )
+
+
+def _ollama(exchange: Exchange) -> Truth:
+    report = exchange.reports[-1]
+    return Truth(Counter(input_tokens=report["prompt_eval_count"], output_tokens=report["eval_count"]))
 
 
 def _searches(response: bytes) -> int:

@@ -1,5 +1,6 @@
 """Hand-made responses in the documented shapes, and the ways to send them: chunks, codings."""
 
+import base64
 import gzip
 import json
 import random
@@ -137,6 +138,179 @@ def json_array(chunks: list[dict[str, Any]]) -> bytes:
     return b"[" + b"\n,\r\n".join(json.dumps(each, indent=2).encode() for each in chunks) + b"\n]"
 
 
+def message(payload: bytes, kind: str = "event") -> bytes:
+    """One message of Amazon's event stream."""
+    name, value = b":event-type", kind.encode()
+    headers = bytes([len(name)]) + name + b"\x07" + len(value).to_bytes(2, "big") + value
+    prelude = (16 + len(headers) + len(payload)).to_bytes(4, "big") + len(headers).to_bytes(4, "big")
+    whole = prelude + zlib.crc32(prelude).to_bytes(4, "big") + headers + payload
+    return whole + zlib.crc32(whole).to_bytes(4, "big")
+
+
+def eventstream(*events: Any) -> bytes:
+    """Events as Bedrock sends them."""
+    return b"".join(message(json.dumps(event, ensure_ascii=False).encode()) for event in events)
+
+
+def invoked(*events: Any) -> bytes:
+    """A model's own events as Bedrock sends them."""
+    packed = (base64.b64encode(json.dumps(event, ensure_ascii=False).encode()).decode() for event in events)
+    return eventstream(*({"bytes": each, "p": "abc"} for each in packed))
+
+
+def by_line(parts: list[dict[str, Any]]) -> bytes:
+    """Documents as Ollama sends them."""
+    return b"".join(json.dumps(part, ensure_ascii=False).encode() + b"\n" for part in parts)
+
+
+def _cohere(kind: str, **message: Any) -> dict[str, Any]:
+    return {"type": kind, "index": 0, "delta": {"message": message}}
+
+
+COHERE_V2_EVENTS: list[dict[str, Any]] = [
+    {"id": "m1", **_cohere("message-start", role="assistant", content=[], tool_plan="", tool_calls=[])},
+    _cohere("tool-plan-delta", tool_plan="I plan."),
+    _cohere("content-start", content={"type": "text", "text": ""}),
+    _cohere("content-delta", content={"text": "né"}),
+    {"type": "content-end", "index": 0},
+    _cohere("tool-call-start", tool_calls={"id": "t", "function": {"name": "f", "arguments": ""}}),
+    _cohere("tool-call-delta", tool_calls={"function": {"arguments": '{"a":1}'}}),
+    _cohere("content-delta", content={"thinking": "hm"}),
+    {
+        "type": "message-end",
+        "delta": {
+            "finish_reason": "COMPLETE",
+            "usage": {
+                "billed_units": {"input_tokens": 12, "output_tokens": 36},
+                "tokens": {"input_tokens": 212, "output_tokens": 36},
+            },
+        },
+    },
+]
+
+COHERE_V1_EVENTS: list[dict[str, Any]] = [
+    {"is_finished": False, "event_type": "stream-start", "generation_id": "g1"},
+    {"is_finished": False, "event_type": "text-generation", "text": "Arr, "},
+    {"is_finished": False, "event_type": "text-generation", "text": "matéy"},
+    {
+        "is_finished": False,
+        "event_type": "tool-calls-chunk",
+        "tool_call_delta": {"index": 0, "parameters": "{}"},
+    },
+    {
+        "is_finished": True,
+        "event_type": "stream-end",
+        "finish_reason": "COMPLETE",
+        "response": {
+            "response_id": "r1",
+            "text": "Arr, matéy",
+            "meta": {
+                "billed_units": {"input_tokens": 7, "output_tokens": 80, "search_units": 1},
+                "tokens": {"input_tokens": 69, "output_tokens": 81},
+            },
+        },
+    },
+]
+
+CONVERSE_EVENTS: list[dict[str, Any]] = [
+    {"role": "assistant", "p": "abc"},
+    {"contentBlockIndex": 0, "delta": {"reasoningContent": {"text": "hm"}}},
+    {"contentBlockIndex": 0, "delta": {"reasoningContent": {"signature": "xyz"}}},
+    {"contentBlockIndex": 1, "delta": {"text": "naïve"}},
+    {"contentBlockIndex": 1},
+    {"contentBlockIndex": 2, "start": {"toolUse": {"name": "f", "toolUseId": "t"}}},
+    {"contentBlockIndex": 2, "delta": {"toolUse": {"input": '{"a":1}'}}},
+    {"stopReason": "tool_use"},
+    {
+        "metrics": {"latencyMs": 753},
+        "serviceTier": {"type": "priority"},
+        "usage": {
+            "inputTokens": 3,
+            "outputTokens": 121,
+            "cacheReadInputTokens": 1712,
+            "cacheReadInputTokenCount": 1712,
+            "cacheWriteInputTokens": 236,
+            "cacheWriteInputTokenCount": 236,
+            "cacheDetails": [{"inputTokens": 36, "ttl": "5m"}, {"inputTokens": 200, "ttl": "1h"}],
+            "totalTokens": 2072,
+        },
+    },
+]
+
+OLLAMA_PARTS: list[dict[str, Any]] = [
+    {"model": "llama3", "message": {"role": "assistant", "content": "naïve"}, "done": False},
+    {"model": "llama3", "message": {"role": "assistant", "content": "", "thinking": "hm"}, "done": False},
+    {
+        "model": "llama3",
+        "message": {"tool_calls": [{"function": {"name": "f", "arguments": {"a": 1}}}]},
+        "done": False,
+    },
+    {"model": "llama3", "message": {"content": ""}, "done": True, "prompt_eval_count": 17, "eval_count": 63},
+]
+
+COMPLETIONS_STREAM = sse(
+    {"id": "cmpl-1", "model": "davinci-002", "choices": [{"text": "naïve ", "index": 0}]},
+    {"id": "cmpl-1", "model": "davinci-002", "choices": [{"text": "{€}", "index": 0}]},
+    {"id": "cmpl-1", "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7}},
+    "[DONE]",
+)
+
+IMAGES_STREAM = sse(
+    {"type": "image_generation.partial_image", "b64_json": "iVBO" * 300, "partial_image_index": 0},
+    {
+        "type": "image_generation.completed",
+        "b64_json": "iVBO" * 300,
+        "usage": {
+            "input_tokens": 60,
+            "input_tokens_details": {"text_tokens": 10, "image_tokens": 50},
+            "output_tokens": 4160,
+            "total_tokens": 4220,
+        },
+    },
+    named=True,
+)
+
+SPEECH_STREAM = sse(
+    {"type": "speech.audio.delta", "audio": "UklGR" * 50},
+    {
+        "type": "speech.audio.done",
+        "usage": {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115},
+    },
+)
+
+TRANSCRIPTIONS_STREAM = sse(
+    {"type": "transcript.text.delta", "delta": "naïve "},
+    {"type": "transcript.text.delta", "delta": "€"},
+    {
+        "type": "transcript.text.done",
+        "text": "naïve €",
+        "usage": {
+            "type": "tokens",
+            "input_tokens": 14,
+            "input_token_details": {"text_tokens": 2, "audio_tokens": 12},
+            "output_tokens": 45,
+            "total_tokens": 59,
+        },
+    },
+)
+
+BATCH_RESULTS: list[dict[str, Any]] = [
+    {
+        "custom_id": str(number),
+        "result": {
+            "type": "succeeded",
+            "message": {
+                "id": f"msg_{number}",
+                "type": "message",
+                "model": model,
+                "content": [{"type": "text", "text": "naïve €"}],
+                "usage": {"input_tokens": 10, "output_tokens": number, "service_tier": "batch"},
+            },
+        },
+    }
+    for number, model in enumerate(("claude-opus-4-8", "claude-haiku-4-5", "claude-opus-4-8"))
+]
+
 STREAMS: list[tuple[Api, str, bytes]] = [
     (
         "anthropic.messages",
@@ -158,5 +332,22 @@ STREAMS: list[tuple[Api, str, bytes]] = [
     ),
     ("gemini.generate", "text/event-stream", sse(*GEMINI_CHUNKS, line_end=b"\r\n")),
     ("gemini.generate", "application/json", json_array(GEMINI_CHUNKS)),
+    ("openai.completions", "text/event-stream", COMPLETIONS_STREAM),
+    ("openai.images", "text/event-stream", IMAGES_STREAM),
+    ("openai.speech", "text/event-stream", SPEECH_STREAM),
+    ("openai.transcriptions", "text/event-stream", TRANSCRIPTIONS_STREAM),
+    ("anthropic.batches", "application/x-jsonl", by_line(BATCH_RESULTS)),
+    ("cohere.chat", "text/event-stream", sse(*COHERE_V2_EVENTS, "[DONE]")),
+    ("cohere.chat", "application/stream+json", by_line(COHERE_V1_EVENTS)),
+    ("bedrock.converse", "application/vnd.amazon.eventstream", eventstream(*CONVERSE_EVENTS)),
+    (
+        "bedrock.invoke",
+        "application/vnd.amazon.eventstream",
+        invoked(
+            {"generation": "né", "prompt_token_count": 9, "generation_token_count": 1},
+            {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 9, "outputTokenCount": 12}},
+        ),
+    ),
+    ("ollama.generate", "application/x-ndjson", by_line(OLLAMA_PARTS)),
 ]
 """One complete stream in every framing."""

@@ -1,7 +1,10 @@
-"""Every recorded exchange of the four APIs: the meter reads what the provider reported, however it is cut."""
+"""Every recorded exchange of OpenAI's, Anthropic's and Gemini's APIs, whoever speaks them: the meter reads
+what the provider reported, however it is cut.
+"""
 
 import base64
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +19,35 @@ CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "recorded.jsonl"
 
 APIS: dict[str, Api] = {
     "anthropic.messages": "anthropic.messages",
-    "openai.chat": "openai.chat",
     "azure.chat": "openai.chat",
-    "openai.responses": "openai.responses",
-    "openai.responses.get": "openai.responses",
-    "openai.responses.compact": "openai.responses",
+    "azure.embeddings": "openai.embeddings",
     "azure.responses": "openai.responses",
+    "cerebras.chat": "openai.chat",
+    "deepseek.chat": "openai.chat",
+    "deepseek.responses": "openai.responses",
+    "gemini.batchEmbedContents": "gemini.embed",
     "gemini.generateContent": "gemini.generate",
     "gemini.streamGenerateContent": "gemini.generate",
+    "groq.chat": "openai.chat",
+    "huggingface.chat": "openai.chat",
+    "mistral.chat": "openai.chat",
+    "mistral.embeddings": "openai.embeddings",
+    "openai.chat": "openai.chat",
+    "openai.completions": "openai.completions",
+    "openai.embeddings": "openai.embeddings",
+    "openai.responses": "openai.responses",
+    "openai.responses.compact": "openai.responses",
+    "openai.responses.get": "openai.responses",
+    "openrouter.chat": "openai.chat",
+    "snowflake.chat": "openai.chat",
     "vertex.generateContent": "gemini.generate",
+    "writer.chat": "openai.chat",
+    "zai.chat": "openai.chat",
 }
+ELSEWHERE = ("bedrock.", "cohere.", "ollama.")
+"""How endpoints begin that have tests of their own."""
+UNCOUNTED = {"anthropic.count_tokens", "openai.responses.input_tokens"}
+"""Endpoints that cost nothing."""
 
 Exchange = dict[str, Any]
 
@@ -69,16 +91,22 @@ def anthropic_usage(given: list[dict[str, Any]]) -> Usage:
 
 def openai_usage(given: list[dict[str, Any]]) -> Usage:
     last = given[-1]
+    tools = last.get("server_tool_use_details") or {}
+    total_in = last.get("prompt_tokens", last.get("input_tokens"))
+    total_out = last.get("completion_tokens", last.get("output_tokens", 0))
     into = last.get("prompt_tokens_details") or last.get("input_tokens_details") or {}
     out = last.get("completion_tokens_details") or last.get("output_tokens_details") or {}
     return Usage(
-        input_tokens=last["prompt_tokens"] if "prompt_tokens" in last else last["input_tokens"],
-        cache_read_tokens=into.get("cached_tokens", 0),
+        input_tokens=total_in,
+        # One gateway reports the same tokens as read and as written; a token is one of both.
+        cache_read_tokens=min(into.get("cached_tokens", 0), total_in - into.get("cache_write_tokens", 0)),
         cache_write_tokens=into.get("cache_write_tokens", 0),
         input_audio_tokens=into.get("audio_tokens", 0),
-        output_tokens=last["completion_tokens"] if "completion_tokens" in last else last["output_tokens"],
-        reasoning_tokens=out.get("reasoning_tokens", 0),
+        output_tokens=total_out,
+        # And counts more reasoning than output.
+        reasoning_tokens=min(out.get("reasoning_tokens", 0), total_out),
         output_audio_tokens=out.get("audio_tokens", 0),
+        web_searches=tools.get("web_search_requests", 0),
     )
 
 
@@ -132,11 +160,19 @@ def test_a_recorded_response_is_read_as_it_was_reported(exchange: Exchange) -> N
     read_usage = without_searches(reading.usage) if api == "openai.responses" else reading.usage
     assert read_usage == wanted
     assert reading.complete or wanted is None
+    if "cost" in (reports(exchange) or [{}])[-1]:
+        assert reading.cost_nusd == round(Decimal(str(reports(exchange)[-1]["cost"])) * 10**9)
     for seed in range(3):
         assert read(api, body, content_type, coding, seed) == reading
         assert read(api, plain, "", "", seed) == reading
     for name, compress in [*CODINGS.items(), ("deflate", raw_deflate)]:
         assert read(api, compress(plain), content_type, name, 3) == reading
+
+
+def model_asked(exchange: Exchange) -> str:
+    """By the body, or by the path where the body does not say."""
+    body = json.loads(exchange["request_body"])
+    return body.get("model") or exchange["path"].partition("/models/")[2].partition(":")[0]
 
 
 @each_exchange
@@ -147,7 +183,7 @@ def test_a_recorded_request_is_understood(exchange: Exchange) -> None:
     api, body = APIS[exchange["endpoint"]], exchange["request_body"].encode()
     ask = peek(api, exchange["path"], body)
     assert ask.understood
-    assert ask.model
+    assert ask.model == model_asked(exchange)
     assert ask.body_bytes == len(body)
     if exchange["status"] == 200:
         assert ask.stream == (exchange["wire"] == "sse")
@@ -183,3 +219,28 @@ def test_an_advisor_is_billed_apart_under_its_own_model() -> None:
     exchange = next(each for each in EXCHANGES if each["id"] == "ba298eed5d43")
     reading = read("anthropic.messages", base64.b64decode(exchange["response_body"]))
     assert reading.others == (("claude-opus-4-8", Usage(input_tokens=2543, output_tokens=18)),)
+
+
+def test_every_recorded_endpoint_has_a_reader_or_costs_nothing() -> None:
+    lines = [json.loads(line) for line in CORPUS.read_text().splitlines()]
+    endpoints = {each["endpoint"] for each in lines if each["kind"] == "http"}
+    assert {each for each in endpoints if not each.startswith(ELSEWHERE)} == {*APIS, *UNCOUNTED}
+
+
+def test_embeddings_of_gemini_that_report_nothing_are_complete() -> None:
+    exchange = next(each for each in EXCHANGES if each["endpoint"] == "gemini.batchEmbedContents")
+    reading = read("gemini.embed", base64.b64decode(exchange["response_body"]))
+    assert (reading.usage, reading.complete) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("exchange_id", "complete", "reported"),
+    [("fdcf8003e339", False, False), ("1632272b43d9", False, False), ("cc6d2919385f", True, True)],
+)
+def test_a_response_in_the_background_is_known_by_its_id_until_it_is_done(
+    exchange_id: str, complete: bool, reported: bool
+) -> None:
+    exchange = next(each for each in EXCHANGES if each["id"] == exchange_id)
+    reading = read("openai.responses", base64.b64decode(exchange["response_body"]))
+    assert (reading.complete, reading.usage is not None) == (complete, reported)
+    assert reading.response_id == "resp_06a562f31ab7703300698b9df109c481979ebf760b2ff5fc75"

@@ -96,3 +96,34 @@ def test_an_error_has_no_usage_in_either_framing() -> None:
     error = {"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}
     assert whole(**error) == Reading()
     assert read("gemini.generate", json_array([error])) == Reading()
+
+
+def test_modalities_are_told_apart() -> None:
+    usage = whole(
+        candidates=[],
+        usageMetadata={
+            "promptTokenCount": 1000,
+            "promptTokensDetails": [
+                {"modality": "TEXT", "tokenCount": 100},
+                {"modality": "IMAGE", "tokenCount": 600},
+                {"modality": "AUDIO", "tokenCount": 100},
+                {"modality": "VIDEO", "tokenCount": 200},
+            ],
+            "cachedContentTokenCount": 300,
+            "cacheTokensDetails": [{"modality": "IMAGE", "tokenCount": 258}, {"modality": "VIDEO"}],
+            "candidatesTokenCount": 1300,
+            "candidatesTokensDetails": [
+                {"modality": "IMAGE", "tokenCount": 1290},
+                {"modality": "TEXT", "tokenCount": 10},
+            ],
+        },
+    ).usage
+    assert usage == Usage(
+        input_tokens=1000,
+        input_image_tokens=600,
+        input_audio_tokens=100,
+        cache_read_tokens=300,
+        cache_read_image_tokens=258,
+        output_tokens=1300,
+        output_image_tokens=1290,
+    )

@@ -99,6 +99,14 @@ def test_parts_that_overlap_keep_the_dearer_one() -> None:
         ({"cost": 0.0076509169000000005}, 7_650_917),
         ({"cost": 0}, 0),
         ({"cost": 0, "is_byok": True}, None),
+        ({"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": 1}}, 1_050_000_000),
+        ({"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": None}}, None),
+        ({"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": -1}}, None),
+        ({"cost": 0.05, "is_byok": False, "cost_details": {"upstream_inference_cost": 1}}, 50_000_000),
+        ({"cost": {"input_tokens_cost": 0.001, "total_cost": 0.0061}}, 6_100_000),
+        ({"cost_in_usd_ticks": 37_756_000}, 3_775_600),
+        ({"cost_in_usd_ticks": 1}, 1),
+        ({"cost_in_usd_ticks": -1}, None),
         ({"cost": -1}, None),
         ({"cost": "NaN"}, None),
         ({"cost": 1e300}, None),
@@ -129,3 +137,72 @@ def test_one_strange_field_does_not_lose_the_others() -> None:
 )
 def test_an_error_body_has_no_usage(body: bytes) -> None:
     assert read("openai.chat", body, "application/json") == Reading()
+
+
+GROQ = {"queue_time": 0.1, "prompt_tokens": 18, "completion_tokens": 73, "total_tokens": 91}
+
+
+def chunk(**more: Any) -> dict[str, Any]:
+    return {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], **more}
+
+
+def test_groqs_older_streams_report_in_a_field_of_their_own() -> None:
+    begun = chunk(x_groq={"id": "req_1"})
+    reading = read("openai.chat", sse(begun, chunk(x_groq={"id": "req_1", "usage": GROQ}), "[DONE]"))
+    assert (reading.usage, reading.complete) == (Usage(input_tokens=18, output_tokens=73), True)
+
+
+def test_a_report_that_comes_with_an_error_is_final() -> None:
+    error = {"code": 400, "message": "Token limit reached"}
+    usage = {"prompt_tokens": 43, "completion_tokens": 10, "cost": 0}
+    assert read("openai.chat", sse(chunk(error=error, usage=usage), "[DONE]")).complete
+    assert not read("openai.chat", sse(chunk(usage=usage), chunk(error=error), "[DONE]")).complete
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        {"prompt_cache_hit_tokens": 512, "prompt_cache_miss_tokens": 51},
+        {"num_cached_tokens": 512},
+        {"prompt_tokens_details": {"cached_tokens": 512}, "prompt_cache_hit_tokens": 512},
+    ],
+)
+def test_cached_tokens_have_many_names(counted: dict[str, Any]) -> None:
+    usage = whole(choices=[], usage={"prompt_tokens": 563, "completion_tokens": 1, **counted}).usage
+    assert usage == Usage(input_tokens=563, cache_read_tokens=512, output_tokens=1)
+
+
+def test_pictures_and_sound_are_told_apart() -> None:
+    given = {
+        "prompt_tokens": 100,
+        "prompt_tokens_details": {"image_tokens": 60, "audio_tokens": 10, "cached_tokens": 50},
+        "completion_tokens": 90,
+        "completion_tokens_details": {"image_tokens": 70, "audio_tokens": 5},
+    }
+    assert whole(choices=[], usage=given).usage == Usage(
+        input_tokens=100,
+        input_image_tokens=60,
+        input_audio_tokens=10,
+        cache_read_tokens=50,
+        # There are but 30 tokens of text, so that 20 of those read were pictures.
+        cache_read_image_tokens=20,
+        output_tokens=90,
+        output_image_tokens=70,
+        output_audio_tokens=5,
+    )
+
+
+def test_searches_of_a_gateway_and_seconds_of_sound_are_counted() -> None:
+    given = {
+        "prompt_tokens": 4,
+        "prompt_audio_seconds": 3,
+        "server_tool_use_details": {"web_search_requests": 2, "tool_calls_executed": 2},
+    }
+    assert whole(choices=[], usage=given).usage == Usage(input_tokens=4, input_audio_ms=3000, web_searches=2)
+
+
+def test_content_that_is_a_list_is_counted() -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm\u00e9"}]}
+    parts = [thought, {"type": "text", "text": "ab"}, {"type": "reference", "reference_ids": [1]}]
+    assert whole(choices=[{"message": {"content": parts}}]).output_bytes == 6
+    assert read("openai.chat", sse(chunk() | {"choices": [{"delta": {"content": parts}}]})).output_bytes == 6

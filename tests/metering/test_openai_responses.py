@@ -73,7 +73,7 @@ def test_searches_are_counted_while_it_streams() -> None:
 
 def test_images_are_billed_apart_at_the_price_of_their_own_model() -> None:
     images = {"image_gen": {"input_tokens": 50, "output_tokens": 4000, "cached_tokens": 10}}
-    made = Usage(input_tokens=50, cache_read_tokens=10, output_tokens=4000)
+    made = Usage(input_tokens=50, cache_read_tokens=10, output_tokens=4000, output_image_tokens=4000)
     tools = [{"type": "function", "name": "f"}, {"type": "image_generation", "model": "gpt-image-2"}]
     assert whole(usage=USAGE, tool_usage=images, tools=tools).others == (("gpt-image-2", made),)
     assert whole(usage=USAGE, tool_usage=images).others == (("gpt-image-1", made),)
@@ -114,3 +114,41 @@ def test_the_text_of_a_whole_response_is_counted() -> None:
 
 def test_an_error_body_has_no_usage() -> None:
     assert whole(error={"message": "no", "type": "invalid_request_error"}) == Reading()
+
+
+def test_searches_of_files_are_counted_once() -> None:
+    item = {"type": "file_search_call", "status": "completed", "queries": ["a", "b"]}
+    response = {"status": "completed", "usage": USAGE, "output": [item]}
+    end = {"type": "response.completed", "response": response}
+    seen = read("openai.responses", sse({"type": "response.output_item.done", "item": item}, end)).usage
+    stated = whole(usage=USAGE, output=[item, item]).usage
+    assert seen is not None
+    assert stated is not None
+    assert (seen.file_searches, stated.file_searches) == (1, 2)
+
+
+def test_pictures_made_and_taken_in_are_told_apart() -> None:
+    made = {
+        "input_tokens": 50,
+        "input_tokens_details": {"image_tokens": 30, "text_tokens": 20},
+        "output_tokens": 4010,
+        "output_tokens_details": {"image_tokens": 4000, "text_tokens": 10},
+        "cached_tokens": 20,
+        "cached_tokens_details": {"cached_image_tokens": 15, "cached_text_tokens": 5},
+    }
+    ((model, usage),) = whole(usage=USAGE, tool_usage={"image_gen": made}).others
+    assert model == "gpt-image-1"
+    assert usage == Usage(
+        input_tokens=50,
+        input_image_tokens=30,
+        cache_read_tokens=20,
+        cache_read_image_tokens=15,
+        output_tokens=4010,
+        output_image_tokens=4000,
+    )
+
+
+def test_a_charge_is_taken_as_it_is_stated() -> None:
+    assert whole(usage={**USAGE, "cost_in_usd_ticks": 318_319_000}).cost_nusd == 31_831_900
+    assert whole(usage={**USAGE, "cost": {"currency": "USD", "total_cost": 0.0055}}).cost_nusd == 5_500_000
+    assert whole(usage=USAGE).cost_nusd is None

@@ -35,6 +35,23 @@ def message(*content: Any) -> list[dict[str, Any]]:
 
 
 class TestAnthropic:
+    def test_an_advisor_may_bill_as_another_model(self) -> None:
+        advisor = {"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-4-8"}
+        assert claude(model="m", max_tokens=100, tools=[advisor]).server_tool_uses is None
+        unlimited = claude(model="m", max_tokens=100, tools=[{**advisor, "max_uses": 2}])
+        assert (unlimited.server_tool_uses, unlimited.output_cap) == (2, None)
+        limited = claude(model="m", max_tokens=100, tools=[{**advisor, "max_uses": 2, "max_tokens": 2048}])
+        assert (limited.server_tool_uses, limited.output_cap) == (2, 2048)
+        assert limited.others == ("claude-opus-4-8",)
+
+    def test_a_fallback_reads_the_context_once_more(self) -> None:
+        fallbacks = [{"model": "claude-sonnet-5"}, {"model": "claude-haiku-4-5", "max_tokens": 300}]
+        ask = claude(model="m", max_tokens=100, fallbacks=fallbacks)
+        assert (ask.others, ask.server_tool_uses) == (("claude-sonnet-5", "claude-haiku-4-5"), 2)
+        assert ask.output_cap == 300
+        ask = claude(model="m", max_tokens=100, fallbacks="default")
+        assert (ask.others, ask.server_tool_uses, ask.output_cap) == (("",), 1, 100)
+
     def test_a_plain_request(self) -> None:
         ask = claude(model="claude-opus-4-8", max_tokens=64000, stream=True, messages=message("hello"))
         assert ask == Ask(model="claude-opus-4-8", stream=True, output_cap=64000, body_bytes=ask.body_bytes)
@@ -253,6 +270,28 @@ class TestGemini:
         assert gemini(tools=[{"functionDeclarations": [{"name": "f"}]}]).server_tool_uses == 0
         assert gemini(tools=[{"functionDeclarations": []}, {"googleSearch": {}}]).server_tool_uses is None
         assert gemini(tools=[{"url_context": {}}]).server_tool_uses is None
+
+
+class TestNamedInThePath:
+    @pytest.mark.parametrize(
+        ("api", "target", "model"),
+        [
+            ("openai.chat", "/openai/deployments/my-gpt/chat/completions?api-version=1", "my-gpt"),
+            ("openai.responses", "/openai/deployments/my-gpt/responses", "my-gpt"),
+            ("openai.chat", "/v1/engines/davinci/chat/completions", "davinci"),
+            (
+                "anthropic.messages",
+                "/v1/projects/p/locations/global/publishers/anthropic/models/claude-opus-4-8:rawPredict",
+                "claude-opus-4-8",
+            ),
+            ("openai.chat", "/v1/chat/completions?x=/models/m", ""),
+            ("openai.chat", "", ""),
+        ],
+    )
+    def test_a_model_that_the_body_does_not_name(self, api: Api, target: str, model: str) -> None:
+        assert peek(api, target, b"{}").model == model
+        if model:
+            assert peek(api, target, b'{"model":"named"}').model == "named"
 
 
 @pytest.mark.parametrize("api", APIS)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from budgetd.metering import Api, Ask, peek
 from budgetd.metering.decompress import inflate
 from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
+from metering.forms import form
 
 FALLBACK = "claude-haiku-4-5"
 NEW = b'"claude-haiku-4-5"'
@@ -292,3 +293,22 @@ def test_a_body_compressed_twice_cannot_be_downgraded() -> None:
 def test_an_understood_request_without_its_whole_meaning_is_not_replaceable() -> None:
     ask = msgspec.structs.replace(peek("openai.chat", "", b'{"model":"x"}'), understood=False)
     assert not can_replace("openai.chat", "/v1/chat/completions", ask)
+
+
+@pytest.mark.parametrize(
+    ("api", "path", "body"),
+    [
+        ("openai.embeddings", "/v1/embeddings", b'{"model":"text-embedding-3-large","input":"a"}'),
+        ("openai.images", "/v1/images/edits", form({"model": "gpt-image-1", "image": b"\x89PNG"})),
+        ("openai.speech", "/v1/audio/speech", b'{"model":"tts-1","input":"a"}'),
+        ("openai.transcriptions", "/v1/audio/transcriptions", form({"model": "whisper-1", "file": b"RIFF"})),
+        ("anthropic.batches", "/v1/messages/batches", b'{"requests":[{"params":{"model":"m"}}]}'),
+        ("cohere.rerank", "/v2/rerank", b'{"model":"rerank-v3.5","documents":["a"]}'),
+        ("gemini.embed", "/v1beta/models/gemini-embedding-001:embedContent", b"{}"),
+    ],
+)
+def test_what_is_no_conversation_keeps_its_model(api: Api, path: str, body: bytes) -> None:
+    ask = peek(api, path, body)
+    assert ask.understood
+    assert ask.model
+    assert not can_replace(api, path, ask)

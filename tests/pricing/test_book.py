@@ -1,19 +1,19 @@
-"""The book over the shipped prices: matching, history, tiers, bounds, and names nobody knows."""
+"""The book: its layers, its bounds, and the shipped prices of well-known models."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from genai_prices import calc_price
 from genai_prices.data import providers
-from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetd.metering.usage import Usage
-from budgetd.pricing.book import Book, load_book
-from pricing.usages import possible_usages, their_nusd, theirs
+from budgetd.metering.usage import Ask, Usage
+from budgetd.pricing.book import NO_OVERRIDES, Book, Price, Sources, load_book
+from budgetd.pricing.overrides import Override, Overrides
+from budgetd.pricing.pricer import Pricer
+from budgetd.pricing.rates import Rates, Tier
+from pricing.usages import possible_usages
 
 BOOK = load_book()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
@@ -68,34 +68,6 @@ def test_a_well_known_model_costs_what_its_list_price_says(provider: str, model:
     assert price.cost_nusd(USAGE) == nusd
 
 
-MODELS = [(provider.id, model.id) for provider in providers for model in provider.models]
-TIERS = ["", "default", "priority", "flex", "batch", "standard", "auto", "nonsense"]
-
-
-@given(
-    listed=st.sampled_from(MODELS),
-    at=st.floats(1_700_000_000, 1_820_000_000),
-    tier=st.sampled_from(TIERS),
-    usage=possible_usages(),
-)
-def test_the_book_agrees_with_the_package_at_any_time_and_tier(
-    listed: tuple[str, str], at: float, tier: str, usage: Usage
-) -> None:
-    provider, model = listed
-    price = BOOK.price(provider, model, at, service_tier=tier)
-    if price is None:
-        return
-    context = {"processing" if tier == "batch" else "service_tier": tier} if tier else None
-    answer = calc_price(
-        theirs(usage),
-        model,
-        provider_id=provider,
-        genai_request_timestamp=datetime.fromtimestamp(at, UTC),
-        price_context=context,
-    )
-    assert price.cost_nusd(usage) == their_nusd(answer.model_price, usage)
-
-
 def test_a_price_names_source_version_provider_model_day_and_tier() -> None:
     price = BOOK.price("openai", "gpt-5.4", NOW, service_tier="priority")
     assert price
@@ -144,7 +116,6 @@ def test_a_request_bears_the_price_of_its_time_of_day(hour: int, minute: int, nu
         ("openai", "no-such-model"),
         ("openai", ""),
         ("nobody", "gpt-5"),
-        ("openai", "whisper-1"),  # by the minute, which a usage does not count
         ("openrouter", "stealth/crouton-alpha"),  # listed at zero
         ("gemini", "gemma-3-27b-it"),  # listed at zero
     ],
@@ -159,20 +130,39 @@ def test_a_model_whose_name_promises_it_is_free() -> None:
     assert price.cost_nusd(USAGE) == 0
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "nusd"),
+    [
+        ("openai", "whisper-1", Usage(input_audio_ms=60_000), 6_000_000),  # $0.36 an hour
+        ("openai", "tts-1", Usage(input_characters=1_000), 15_000_000),  # $15 per million
+        ("openai", "gpt-4.1", Usage(file_searches=2), 5_000_000),  # $2.50 per thousand
+        ("perplexity", "sonar", Usage(output_tokens=1_000), 13_000_000),  # $1 per million, $12 per thousand
+        ("openai", "gpt-image-1.5", Usage(output_tokens=1_000, output_image_tokens=1_000), 32_000_000),
+    ],
+)
+def test_what_is_not_billed_by_text_tokens(provider: str, model: str, usage: Usage, nusd: int) -> None:
+    price = BOOK.price(provider, model, NOW)
+    assert price
+    assert price.cost_nusd(usage) == nusd
+
+
+def test_claude_in_the_us_costs_more() -> None:
+    price = BOOK.price("anthropic", "claude-opus-4-8", NOW, geo="us")
+    assert price
+    assert price.cost_nusd(Usage(output_tokens=1_000)) == 27_500_000
+    assert price.id.endswith(" 2026-11-23 us")
+
+
 def test_bogus_names_grow_nothing() -> None:
     book = load_book()
-    book.price("openai", "gpt-5", NOW)
-    snapshot = get_snapshot()
-    kept = len(snapshot._lookup_cache), len(snapshot._provider_cache), len(snapshot._provider_misses)
-    for number in range(2_000):
+    for number in range(1_500):
         book.price("openai", f"bogus-{number}", NOW, service_tier=f"tier-{number}")
+        book.bound("openai", f"bogus-{number}", NOW)
+        book.ceiling(f"bogus-{number}", NOW) if number < 100 else None
         book.price("openai", "x" * 201, NOW)
-    assert book._find.cache_info().currsize <= 1_024
-    assert kept == (
-        len(snapshot._lookup_cache),
-        len(snapshot._provider_cache),
-        len(snapshot._provider_misses),
-    )
+    layers = book._layers
+    kept = (layers.price, layers.bound, layers.ceiling)
+    assert [each.cache_info().currsize for each in kept] == [1_024, 1_024, 64]
 
 
 def test_an_endless_name_is_unknown_and_an_endless_tier_is_ignored() -> None:
@@ -201,35 +191,136 @@ def test_the_ceiling_of_an_unknown_provider_is_the_dearest_of_all() -> None:
         assert BOOK.ceiling(known, NOW).cost_nusd(USAGE) <= top.cost_nusd(USAGE)
 
 
-def test_opening_the_book_loads_no_prices() -> None:
-    script = (
-        "import sys\n"
-        "from budgetd.pricing.book import load_book\n"
-        "book = load_book()\n"
-        "assert 'genai_prices' not in sys.modules\n"
-        "book.warm()\n"
-        "assert 'genai_prices' in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
+class Listed:
+    """A source of a few prices, counting how often it is asked."""
+
+    def __init__(self, name: str, slots: tuple[int, ...] = (0,), **outputs: Price) -> None:
+        self.name = name
+        self.as_of = len(name)
+        self.slots = slots
+        self.prices = outputs
+        self.asked: list[float] = []
+
+    def find(
+        self, provider: str, model: str, at: float, service_tier: str = "", geo: str = ""
+    ) -> Price | None:
+        self.asked.append(at)
+        return self.prices.get(model)
+
+    def listed(self, provider: str, at: float) -> list[Price]:
+        return list(self.prices.values()) if provider in {"", self.name} else []
 
 
-def test_a_book_asks_its_source_once_for_a_day() -> None:
-    asked: list[float] = []
+def priced(id: str, output: int = 1, **told: Any) -> Price:
+    return Price(id=id, model=id, rates=Rates(fresh_input=1, output=output, **told.pop("rates", {})), **told)
 
-    class Counting:
-        name = "counting"
 
-        def day_slots(self) -> list[float]:
-            return [0.0, 3600.0]
+def layered(overrides: Overrides = NO_OVERRIDES) -> Book:
+    first = Listed("first", both=priced("1", 10, context_window=5), mine=priced("2"))
+    second = Listed("second", both=priced("3", 4, max_output_tokens=7), other=priced("4"))
+    return Book(lambda: Sources(first, second), overrides)
 
-        def find(self, provider: str, model: str, at: float, *, service_tier: str, geo: str) -> None:
-            asked.append(at)
 
-        def listed(self, provider: str, at: float) -> list[object]:
-            return []
+STATED = Overrides((Override("first/both", {"fresh_input": 99}),))
 
-    book = Book(Counting)
+
+def test_the_first_source_that_knows_a_model_prices_it() -> None:
+    found = {name: layered().price("first", name, NOW) for name in ("both", "mine", "other", "none")}
+    ids = {name: price and price.id for name, price in found.items()}
+    assert ids == {"both": "1", "mine": "2", "other": "4", "none": None}
+
+
+def test_what_the_first_source_does_not_know_of_a_models_size_comes_from_the_second() -> None:
+    price = layered().price("first", "both", NOW)
+    assert price
+    assert (price.context_window, price.max_output_tokens) == (5, 7)
+
+
+def test_what_the_person_states_goes_before_every_source() -> None:
+    price = layered(STATED).price("first", "both", NOW)
+    assert price
+    assert (price.rates.fresh_input, price.rates.output) == (99, 10)
+
+
+def test_a_bound_is_the_dearest_that_any_source_says_class_by_class() -> None:
+    first = Listed("first", m=priced("1", 10, tiers=(Tier(200, Rates(fresh_input=8, output=20)),)))
+    second = Listed("second", m=priced("2", 4, rates={"cache_write": 6}, request=3))
+    bound = Book(lambda: Sources(first, second)).bound("p", "m", NOW)
+    assert bound
+    assert (bound.rates.output, bound.rates.cache_write, bound.request) == (10, 6, 3)
+    assert (bound.above(200).fresh_input, bound.above(200).cache_write) == (8, 6)
+    assert layered().bound("p", "none", NOW) is None
+
+
+def test_a_bound_of_one_source_is_its_price() -> None:
+    assert BOOK.bound("openai", "gpt-5.4", NOW) == BOOK.price("openai", "gpt-5.4", NOW)
+
+
+def test_a_bound_of_claude_is_its_price_in_the_us_for_a_workspace_may_ask_for_that() -> None:
+    price, bound = (ask("anthropic", "claude-opus-4-8", NOW) for ask in (BOOK.price, BOOK.bound))
+    assert price
+    assert bound
+    assert bound.rates.output * 10 == price.rates.output * 11
+    assert bound.rates.web_search == price.rates.web_search
+
+
+def test_a_worst_case_goes_by_the_dearer_source_and_an_expectation_by_the_first() -> None:
+    ask = Ask(model="m", body_bytes=4_000, output_cap=100)
+    dear, cheap = priced("1", 3 * 10**18), priced("2", 10**18)
+    both = Pricer(Book(lambda: Sources(Listed("a", m=cheap), Listed("b", m=dear))), "p", NOW, free=False)
+    one = Pricer(Book(lambda: Sources(Listed("a", m=cheap))), "p", NOW, free=False)
+    assert both.expect(ask).expected_nusd == one.expect(ask).expected_nusd
+    assert (both.expect(ask).worst_nusd or 0) > 2 * (one.expect(ask).worst_nusd or 0) > 0
+
+
+def test_every_layer_can_be_asked_what_it_says() -> None:
+    said = layered(STATED).explain("first", "both", NOW)
+    assert [name for name, _ in said] == ["config.toml", "first", "second"]
+    assert [price.rates.output for _, price in said] == [10, 10, 4]
+    assert [name for name, _ in layered().explain("first", "other", NOW)] == ["second"]
+    assert layered().explain("first", "none", NOW) == []
+
+
+def test_a_ceiling_comes_from_the_first_source_that_knows_the_provider() -> None:
+    assert layered().ceiling("first", NOW).rates.output == 10
+    assert layered().ceiling("second", NOW).rates.output == 4
+    assert " any provider ceiling " in layered().ceiling("nobody", NOW).id
+
+
+def test_a_reload_puts_other_prices_in_force_and_leaves_those_that_were_given_out() -> None:
+    book = layered()
+    before = book.price("first", "both", NOW)
+    book.reload(Sources(Listed("newer", both=priced("5", 77))))
+    after = book.price("first", "both", NOW)
+    assert before
+    assert after
+    assert (before.rates.output, after.rates.output, book.as_of) == (10, 77, len("newer"))
+    book.reload(overrides=STATED)
+    stated = book.price("first", "both", NOW)
+    assert stated
+    assert (stated.rates.fresh_input, stated.rates.output) == (99, 77)
+    book.reload(overrides=Overrides())
+    assert book.price("first", "both", NOW) == after
+
+
+def test_a_book_asks_its_sources_once_for_a_stretch_of_constant_price() -> None:
+    first, second = Listed("first", (0, 3600)), Listed("second", (0, 7200))
+    book = Book(lambda: Sources(first, second))
     midnight = NOW // 86_400 * 86_400
-    for at in (midnight, midnight + 3599.9, midnight + 3600, midnight + 86_399, midnight + 86_400):
-        book.price("p", "m", at)
-    assert asked == [midnight, midnight + 3600, midnight + 86_400]
+    for second_of_day in (0, 3599.9, 3600, 7199.9, 7200, 86_399, 86_400):
+        book.price("p", "m", midnight + second_of_day)
+    assert first.asked == second.asked == [midnight + each for each in (0, 3600, 7200, 86_400)]
+
+
+def test_a_book_loads_its_sources_when_they_are_needed() -> None:
+    loaded: list[int] = []
+
+    def load() -> Sources:
+        loaded.append(1)
+        return Sources(Listed("first"))
+
+    book = Book(load)
+    assert not loaded
+    book.warm()
+    book.price("p", "m", NOW)
+    assert len(loaded) == 1

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetd.metering.usage import Ask, Reading, Usage
+from budgetd.pricing.answers import Writing
 from budgetd.pricing.estimate import INPUT_MARGIN, LEAST_PCT, estimate, streamed_usage
-from budgetd.pricing.families import EXPECTED_OUTPUT, UNREAD_INPUT, UNREAD_OUTPUT
+from budgetd.pricing.families import EXPECTED_OUTPUT, UNREAD_INPUT, UNREAD_OUTPUT, family_hidden
 from budgetd.pricing.rates import SCALE, Price, Rates, Tier
 from pricing.usages import possible_usages
 
@@ -261,19 +262,65 @@ def test_a_broken_response_never_used_less_than_was_reported(ask: Ask, reading: 
         assert usage == reported
 
 
+STREAM = Ask(model="gpt-4.1", stream=True, body_bytes=7_000, output_cap=400)
+
+
 def test_a_broken_response_without_a_report_is_guessed_from_its_bytes() -> None:
-    ask = Ask(model="gpt-5", body_bytes=7_000, output_cap=400)
-    assert streamed_usage(ask, Reading(output_bytes=700)) == Usage(input_tokens=2_000, output_tokens=200)
-    assert streamed_usage(ask, Reading(output_bytes=7_000)).output_tokens == 400
+    assert streamed_usage(STREAM, Reading(output_bytes=700)) == Usage(input_tokens=2_000, output_tokens=200)
+    assert streamed_usage(STREAM, Reading(output_bytes=7_000)).output_tokens == 400
+
+
+def test_what_a_model_hides_is_billed_though_nothing_of_it_streamed() -> None:
+    ask = msgspec.structs.replace(STREAM, model="gpt-5")
+    assert streamed_usage(ask, Reading()).output_tokens == family_hidden("gpt-5") > 100
+    assert streamed_usage(ask, Reading(output_bytes=700)).output_tokens == 200 + family_hidden("gpt-5")
+    writing = Writing(tokens_per_byte=0.2, hidden=50, correction_pct=150)
+    assert streamed_usage(ask, Reading(output_bytes=700), None, writing).output_tokens == (140 + 50) * 3 // 2
+    assert streamed_usage(ask, Reading(output_bytes=7_000), None, writing).output_tokens == 400
+
+
+def test_a_report_that_keeps_up_with_the_stream_tells_the_reasoning_too() -> None:
+    ask = msgspec.structs.replace(STREAM, model="gemini-2.5-flash", output_cap=None)
+    said = Usage(input_tokens=9, output_tokens=60, reasoning_tokens=20)
+    assert streamed_usage(ask, Reading(usage=said, output_bytes=140)).output_tokens == 62
+    late = Usage(input_tokens=9, output_tokens=1)
+    hidden = family_hidden("gemini-2.5-flash")
+    assert streamed_usage(ask, Reading(usage=late, output_bytes=140)).output_tokens == 42 + hidden
+
+
+def test_an_answer_that_does_not_stream_is_taken_to_have_been_written() -> None:
+    ask = msgspec.structs.replace(STREAM, stream=False, output_cap=None)
+    assert streamed_usage(ask, Reading()).output_tokens == EXPECTED_OUTPUT
+    assert streamed_usage(ask, Reading(), Usage(output_tokens=77)).output_tokens == 77
+    assert streamed_usage(ask, Reading(output_bytes=700)).output_tokens == 200
+
+
+def test_what_is_not_billed_by_tokens_is_expected_and_bounded_too() -> None:
+    ranked = Ask(model="rerank", documents=100, body_bytes=17_500, output_cap=0)
+    assert estimate(ranked, PRICE).expected.search_units == 2
+    price = msgspec.structs.replace(PRICE, rates=Rates(search_unit=2_000_000 * SCALE))
+    assert estimate(ranked, price) == msgspec.structs.replace(
+        estimate(ranked, price), expected_nusd=2 * 2_000_000, worst_nusd=2 * 2_000_000
+    )
+    spoken = Ask(model="tts", input_characters=30, output_cap=0)
+    assert estimate(spoken, msgspec.structs.replace(PRICE, rates=Rates(character=SCALE))).worst_nusd == 30
+    assert streamed_usage(spoken, Reading()).input_characters == 30
+    assert estimate(Ask(images=2, output_cap=0), PRICE).expected.images == 2
+
+
+def test_a_batch_is_expected_to_cost_as_much_as_its_requests() -> None:
+    assert estimate(Ask(requests=5), PRICE).expected.output_tokens == 5 * EXPECTED_OUTPUT
+    one, five = (estimate(Ask(requests=each, output_cap=0), PRICE).worst_nusd or 0 for each in (1, 5))
+    assert five == 5 * one > 0
 
 
 def test_reported_input_stands_while_output_is_guessed() -> None:
     said = Usage(input_tokens=41_000, cache_read_tokens=40_000, output_tokens=1)
-    usage = streamed_usage(Ask(model="gpt-5", body_bytes=9), Reading(usage=said, output_bytes=350))
+    usage = streamed_usage(STREAM, Reading(usage=said, output_bytes=350))
     assert usage == msgspec.structs.replace(said, output_tokens=100)
 
 
 def test_input_that_was_never_reported_is_what_was_expected_of_the_request() -> None:
     expected = Usage(input_tokens=9_000, cache_read_tokens=8_000, output_tokens=1_024)
-    usage = streamed_usage(Ask(model="gpt-5", body_bytes=35_000), Reading(output_bytes=350), expected)
+    usage = streamed_usage(STREAM, Reading(output_bytes=350), expected)
     assert (usage.input_tokens, usage.cache_read_tokens, usage.output_tokens) == (9_000, 8_000, 100)

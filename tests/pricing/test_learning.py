@@ -179,16 +179,22 @@ def test_it_starts_from_the_ledgers_rows() -> None:
     seeded, live = Learner(), Learner()
     conversation(live)
     rows = [
-        (MODEL, "s", 100_000, AT, 40_000, 0, 40_000, 200),
-        (MODEL, "s", 110_000, AT + 20, 44_000, 40_000, 4_000, 200),
+        (MODEL, "s", 100_000, AT, 40_000, 0, 40_000, 200, 0, 500, "reported"),
+        (MODEL, "s", 110_000, AT + 20, 44_000, 40_000, 4_000, 200, 100, 500, "billed"),
+        (MODEL, "s", 110_000, AT + 20, 9_999, 0, 0, 9_999, 0, 500, "estimated"),
     ]
+    taught = Learner()
+    taught.observe(ask(1), "s", usage(1), AT, 500)
+    taught.observe(ask(1), "s", msgspec.structs.replace(usage(1), reasoning_tokens=100), AT, 500)
     seeded.seed(map(Settled._make, rows))
     assert seeded.expect(ask(120_000), "s", AT + 40) == live.expect(ask(120_000), "s", AT + 40)
+    assert seeded.writing(MODEL, MODEL) == taught.writing(MODEL, MODEL) != live.writing(MODEL, MODEL)
 
 
 def test_compressed_lengths_in_the_ledger_do_not_teach_absurd_ratios() -> None:
     learner = Learner()
-    learner.seed(Settled(MODEL, f"s{turn}", 10_000, AT, 40_000, 0, 0, 200) for turn in range(50))
+    rows = ((MODEL, f"s{turn}", 10_000, AT, 40_000, 0, 0, 200, 0, 0, "reported") for turn in range(50))
+    learner.seed(map(Settled._make, rows))
     assert learner.expect(ask(100_000), "new", AT).input_tokens == text_tokens(100_000, MODEL)
 
 

@@ -100,6 +100,25 @@ def test_what_was_learned_of_a_session_is_expected_of_its_next_request() -> None
     assert learned.expect(ASK, "s").worst_nusd == pricer().expect(ASK).worst_nusd
 
 
+def test_a_stream_without_a_report_is_estimated_by_what_was_learned_of_the_model() -> None:
+    learner = Learner()
+    learned = Pricer(BOOK, "anthropic", AT, free=False, learner=learner)
+    seen = Reading(complete=True, output_bytes=1_000, model="claude-haiku-4-5")
+    ask = Ask(model="claude-haiku-4-5", body_bytes=3_500, stream=True)
+
+    def output() -> int:
+        return learned.tally(ask, seen, failed=False, metered=True).usage.output_tokens
+
+    family = output()
+    for turn in range(100):
+        used = Usage(input_tokens=1_000, output_tokens=200)
+        learner.observe(ask, f"s{turn}", used, AT, output_bytes=1_000)
+    assert family > 300
+    assert output() == pytest.approx(200, abs=5)
+    learner.correct("claude-haiku-4-5", 150)
+    assert output() == pytest.approx(300, abs=8)
+
+
 def test_an_absurd_request_is_expected_to_cost_what_the_ledger_can_add_up() -> None:
     absurd = pricer().expect(Ask(model="claude-opus-4-8", body_bytes=10**15, output_cap=10**15))
     assert absurd.worst_nusd == MOST_NUSD

@@ -1,91 +1,70 @@
-"""Costs against genai-prices' own Decimal arithmetic, and against nonsense."""
+"""What a usage costs by a price: tiers, classes, rounding, bounds, and nonsense."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 import pytest
-from genai_prices.data import providers
-from genai_prices.types import ModelInfo, ModelPrice, Tier, TieredPrices
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetd.metering.usage import Usage
-from budgetd.pricing.genai import compile_price
-from budgetd.pricing.rates import SCALE, Price, Rates, dearest
-from pricing.usages import possible_usages, their_nusd
+from budgetd.pricing.rates import SCALE, Price, Rates, Tier, dearest, dearest_by_tier, rate
+from pricing.test_genai import SHEET
+from pricing.usages import possible_usages
 
-
-def every_price(model: ModelInfo) -> list[ModelPrice]:
-    """All prices a model has had or will have, and those of its service tiers on top of the present ones."""
-    standard = (
-        [model.prices] if isinstance(model.prices, ModelPrice) else [each.prices for each in model.prices]
-    )
-    now = datetime(2026, 11, 23, tzinfo=UTC)
-    return standard + [model.get_prices(now, variant.when) for variant in model.price_variants or ()]
-
-
-MODEL_PRICES = [
-    (f"{provider.id} {model.id}", prices)
-    for provider in providers
+PRICES = [
+    Price(id=model.id, rates=listing.rates, tiers=listing.tiers, request=listing.request)
+    for provider in SHEET.providers
     for model in provider.models
-    for prices in every_price(model)
+    for listing in model.prices
 ]
-
-USAGES = [
-    Usage(),
-    Usage(input_tokens=1, output_tokens=1),
-    Usage(input_tokens=200_000, cache_read_tokens=150_001, output_tokens=333, reasoning_tokens=77),
-    Usage(input_tokens=200_001, cache_write_tokens=30_000, cache_write_1h_tokens=9_999, web_searches=3),
-    Usage(
-        input_tokens=1_234_567,
-        cache_read_tokens=500_000,
-        cache_write_tokens=7_777,
-        cache_write_1h_tokens=777,
-        input_audio_tokens=40_003,
-        cache_read_audio_tokens=10_007,
-        output_tokens=98_765,
-        reasoning_tokens=54_321,
-        output_audio_tokens=1_111,
-        web_searches=7,
-    ),
-]
-
-
-def test_every_price_in_the_package_costs_what_the_package_says() -> None:
-    for name, prices in MODEL_PRICES:
-        price = compile_price(name, prices, None)
-        assert price, name
-        for usage in USAGES:
-            assert price.cost_nusd(usage) == their_nusd(prices, usage), (name, usage)
-
-
-@given(listed=st.sampled_from(MODEL_PRICES), usage=possible_usages())
-def test_a_random_usage_costs_what_the_package_says(listed: tuple[str, ModelPrice], usage: Usage) -> None:
-    price = compile_price(*listed, None)
-    assert price
-    assert price.cost_nusd(usage) == their_nusd(listed[1], usage)
+"""All prices that models have had or will have, and those of their service tiers."""
 
 
 def test_a_long_context_tier_holds_for_the_whole_exchange_once_its_start_is_exceeded() -> None:
-    tiered = TieredPrices(base=Decimal(3), tiers=[Tier(start=200_000, price=Decimal(6))])
-    price = compile_price("p", ModelPrice(input_mtok=tiered, output_mtok=Decimal(15)), None)
-    assert price
+    long = Tier(200_000, Rates(fresh_input=rate(Decimal(6), 6)))
+    price = Price(id="p", rates=Rates(fresh_input=rate(Decimal(3), 6)), tiers=(long,))
     assert price.cost_nusd(Usage(input_tokens=200_000)) == 600_000_000
     assert price.cost_nusd(Usage(input_tokens=200_001)) == 1_200_006_000
+
+
+@pytest.mark.parametrize(
+    ("dollars", "exponent", "expected"),
+    [("5", 6, 5 * 10**18), ("0.000000000000000001", 6, 1), ("0.25", 0, 25 * 10**22), ("10", 3, 10**22)],
+)
+def test_dollars_become_a_rate_to_the_last_digit(dollars: str, exponent: int, expected: int) -> None:
+    assert rate(Decimal(dollars), exponent) == expected
+
+
+@pytest.mark.parametrize(
+    "bad", ["-5", "-1e-30", "NaN", "sNaN", "Infinity", "-Infinity", "1000001", "1e999999"]
+)
+def test_what_cannot_be_a_price_is_no_rate(bad: str) -> None:
+    with pytest.raises(ValueError, match="a price of"):
+        rate(Decimal(bad), 6)
+
+
+some_own = st.dictionaries(st.sampled_from(Rates.__struct_fields__), st.integers(0, 3))
+
+
+@given(own=some_own)
+def test_named_classes_keep_their_price_and_make_the_same_rates_again(own: dict[str, int]) -> None:
+    rates = Rates.of(own)
+    assert all(getattr(rates, name) == value for name, value in own.items())
+    assert Rates.of(rates.own()) == rates
+
+
+def test_tokens_without_a_price_of_their_own_bear_that_of_the_class_they_belong_to() -> None:
+    rates = Rates.of({"fresh_input": 2, "output": 5, "cache_write": 3})
+    assert (rates.cache_read, rates.cache_write_1h, rates.audio_input, rates.image_cache_read) == (2, 3, 2, 2)
+    assert (rates.reasoning, rates.audio_output, rates.image_output) == (5, 5, 5)
+    assert (rates.web_search, rates.image, rates.character) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("halves", "nusd"), [(1, 0), (3, 2), (5, 2), (7, 4)])
 def test_half_a_nanodollar_rounds_to_even(halves: int, nusd: int) -> None:
     price = Price(id="p", rates=Rates(fresh_input=SCALE // 2))
     assert price.cost_nusd(Usage(input_tokens=halves)) == nusd
-
-
-@pytest.mark.parametrize("bad", [Decimal(-5), Decimal("NaN"), Decimal("Infinity")])
-def test_a_price_that_is_negative_or_no_number_is_no_price(bad: Decimal) -> None:
-    assert compile_price("p", ModelPrice(input_mtok=Decimal(1), output_mtok=bad), None) is None
-    tiered = TieredPrices(base=Decimal(1), tiers=[Tier(start=1, price=bad)])
-    assert compile_price("p", ModelPrice(input_mtok=tiered), None) is None
 
 
 any_count = st.integers(-1000, 5_000_000)
@@ -113,12 +92,8 @@ def test_parts_that_exceed_their_total_are_billed_in_full(rates: Rates, usage: U
     assert price.cost_nusd(parts_only) == price.cost_nusd(fresh)
 
 
-@given(listed=st.sampled_from(MODEL_PRICES), usage=possible_usages(), spare=st.integers(0, 10_000))
-def test_no_usage_costs_more_than_the_bound_of_its_totals(
-    listed: tuple[str, ModelPrice], usage: Usage, spare: int
-) -> None:
-    price = compile_price(*listed, None)
-    assert price
+@given(price=st.sampled_from(PRICES), usage=possible_usages(), spare=st.integers(0, 10_000))
+def test_no_usage_costs_more_than_the_bound_of_its_totals(price: Price, usage: Usage, spare: int) -> None:
     bound = price.bound_nusd(
         usage.input_tokens + spare,
         usage.output_tokens + spare,
@@ -128,10 +103,16 @@ def test_no_usage_costs_more_than_the_bound_of_its_totals(
     assert price.cost_nusd(usage) <= bound
 
 
-@given(chosen=st.lists(st.sampled_from(MODEL_PRICES), min_size=1, max_size=5), usage=possible_usages())
-def test_the_dearest_of_prices_is_dearer_than_each(
-    chosen: list[tuple[str, ModelPrice]], usage: Usage
-) -> None:
-    prices = [price for name, listed in chosen if (price := compile_price(name, listed, None))]
-    top = dearest("top", prices)
-    assert all(price.cost_nusd(usage) <= top.cost_nusd(usage) for price in prices)
+several = st.lists(st.sampled_from(PRICES), min_size=1, max_size=5)
+
+
+@given(chosen=several, usage=possible_usages())
+def test_the_dearest_of_prices_is_dearer_than_each(chosen: list[Price], usage: Usage) -> None:
+    by_tier, flat = dearest_by_tier("top", chosen), dearest("top", chosen)
+    most = max(price.cost_nusd(usage) for price in chosen)
+    assert most <= by_tier.cost_nusd(usage) <= flat.cost_nusd(usage)
+
+
+@given(price=st.sampled_from(PRICES), usage=possible_usages())
+def test_the_dearest_of_one_price_is_that_price(price: Price, usage: Usage) -> None:
+    assert dearest_by_tier("top", [price]).cost_nusd(usage) == price.cost_nusd(usage)

@@ -31,7 +31,7 @@ PRIVATE = {
 }
 """Attributes of a `RequestHandler`."""
 
-OURS = {"_listener", "_serve_next", "_linger"}
+OURS = {"_listener", "_serve_next", "_linger", "_tap"}
 """What `_Client` adds to them; aiohttp must not come to use these names."""
 
 MESSAGE = {"method", "path", "version", "raw_headers", "should_close", "chunked"}
@@ -73,6 +73,30 @@ async def test_aiohttps_protocol_still_has_it_all() -> None:
     assert inspect.iscoroutinefunction(protocol.start)
     assert inspect.iscoroutinefunction(protocol._drain_helper)
     assert hasattr(protocol._parser, "message_consumed")
+
+
+class Parser:
+    def __init__(self) -> None:
+        self.fed: list[bytes] = []
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.fed.append(data)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        pass
+
+
+async def test_after_an_upgrade_every_byte_still_goes_to_the_parser_that_is_set() -> None:
+    protocol = RequestHandler(web.Server(lambda _: None), loop=asyncio.get_running_loop())
+    head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    protocol.data_received(head + b"early")
+    assert protocol._upgraded
+    protocol.data_received(b" bytes")
+    parser = Parser()
+    protocol.set_parser(parser)
+    protocol.data_received(b"later")
+    assert parser.fed == [b"early bytes", b"later"]
 
 
 async def test_aiohttps_parser_still_gives_heads_as_they_came() -> None:

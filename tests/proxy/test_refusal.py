@@ -33,6 +33,9 @@ def taken_apart(response: bytes) -> tuple[str, dict[str, str], Any]:
         ("openai.responses", "openai", 400),
         ("gemini.generate", "gemini", 400),
         (None, "gemini", 400),
+        ("anthropic.messages", "gemini", 402),
+        ("openai.chat", "cohere", 402),
+        ("openai.images", "openai", 402),
     ],
 )
 def test_a_refusal_has_the_status_and_shape_that_end_the_clients_attempts(
@@ -44,12 +47,45 @@ def test_a_refusal_has_the_status_and_shape_that_end_the_clients_attempts(
     assert "connection" not in headers
     error = body["error"]
     assert error["message"] == MESSAGE
-    if family == "gemini":
+    if status == 400 and family == "gemini":
         assert (error["code"], error["status"]) == (400, "FAILED_PRECONDITION")
     elif api == "anthropic.messages" or family == "anthropic":
         assert (body["type"], error["type"]) == ("error", "budget_exceeded")
     else:
         assert (error["type"], error["code"], error["param"]) == ("budget_exceeded", "budget_exceeded", None)
+
+
+@pytest.mark.parametrize(
+    ("api", "family", "body", "kind"),
+    [
+        ("cohere.chat", "cohere", {"message": MESSAGE}, None),
+        (None, "cohere", {"message": MESSAGE}, None),
+        ("ollama.generate", "ollama", {"error": MESSAGE}, None),
+        (None, "ollama", {"error": MESSAGE}, None),
+        ("bedrock.invoke", "bedrock", {"message": MESSAGE}, "BudgetExceededException"),
+        ("bedrock.converse", "openai", {"message": MESSAGE}, "BudgetExceededException"),
+    ],
+)
+def test_a_refusal_says_no_more_where_the_provider_does_not(
+    api: Api | None, family: Family, body: dict[str, str], kind: str | None
+) -> None:
+    start, headers, said = taken_apart(refusal(api, family, MESSAGE))
+    assert start == "HTTP/1.1 402 Payment Required"
+    assert headers["x-should-retry"] == "false"
+    assert (said, headers.get("x-amzn-errortype")) == (body, kind)
+
+
+@pytest.mark.parametrize("family", ["cohere", "bedrock"])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, "ValidationException"), (503, "ServiceUnavailableException")]
+)
+def test_a_failure_says_no_more_where_the_provider_does_not(status: int, kind: str, family: Family) -> None:
+    start, headers, body = taken_apart(failure(status, family, MESSAGE, retry=True))
+    assert start == f"HTTP/1.1 {status} {REASONS[status]}"
+    assert body == {"message": MESSAGE}
+    assert headers.get("x-amzn-errortype") == (kind if family == "bedrock" else None)
+    _, _, body = taken_apart(failure(status, "ollama", MESSAGE, retry=True))
+    assert body == {"error": MESSAGE}
 
 
 @pytest.mark.parametrize("family", ["anthropic", "openai", "gemini", None])

@@ -7,44 +7,80 @@ from budgetd.proxy.routes import find_route
 
 UPSTREAMS = WELL_KNOWN | {
     "azure": Upstream("azure", "https://x.example/openai", "openai", provider="azure"),
+    "bedrock": Upstream("bedrock", "https://x.example", "bedrock", provider="bedrock"),
+    "vertex": Upstream("vertex", "https://v.example", "gemini", provider="vertex"),
     "own": Upstream("own", "http://127.0.0.1:1", "openai", provider="own"),
 }
+
+VERTEX = "/vertex/v1/projects/p/locations/global/publishers"
 
 BILLABLE = [
     ("/v1/messages", "anthropic", "anthropic.messages"),
     ("/v1/messages?beta=true", "anthropic", "anthropic.messages"),
-    ("/v1/messages/batches", "anthropic", None),
+    ("/v1/messages/batches", "anthropic", "anthropic.batches"),
     ("/v1/complete", "anthropic", None),
     ("/v1/chat/completions", "openai", "openai.chat"),
     ("/v1/responses", "openai", "openai.responses"),
-    ("/v1/responses/compact", "openai", None),
-    ("/v1/completions", "openai", None),
-    ("/v1/embeddings", "openai", None),
-    ("/v1/images/generations", "openai", None),
-    ("/v1/audio/speech", "openai", None),
+    ("/v1/responses/compact", "openai", "openai.responses"),
+    ("/v1/completions", "openai", "openai.completions"),
+    ("/v1/decisions", "openai", "openai.responses"),
+    ("/v1/embeddings", "openai", "openai.embeddings"),
+    ("/v1/images/generations", "openai", "openai.images"),
+    ("/v1/images/edits", "openai", "openai.images"),
+    ("/v1/images/variations", "openai", "openai.images"),
+    ("/v1/audio/speech", "openai", "openai.speech"),
+    ("/v1/audio/transcriptions", "openai", "openai.transcriptions"),
+    ("/v1/audio/translations", "openai", "openai.transcriptions"),
     ("/v1/batches", "openai", None),
     ("/v1/videos", "openai", None),
     ("/v1beta/models/gemini-3-pro:generateContent", "gemini", "gemini.generate"),
     ("/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse", "gemini", "gemini.generate"),
     ("/v1alpha/models/gemini-3-pro:generateContent", "gemini", "gemini.generate"),
     ("/v1beta/tunedModels/mine:generateContent", "gemini", "gemini.generate"),
-    ("/v1beta/models/text-embedding-004:embedContent", "gemini", None),
+    ("/v1beta/models/gemini-embedding-001:embedContent", "gemini", "gemini.embed"),
+    ("/v1beta/models/gemini-embedding-001:batchEmbedContents", "gemini", "gemini.embed"),
+    ("/v1beta/models/imagen-4.0:predict", "gemini", "gemini.embed"),
     ("/v1beta/models/veo-3:predictLongRunning", "gemini", None),
     ("/v1/models/gemini-3-pro:generateContent", "gemini", "gemini.generate"),
     ("/openrouter/v1/chat/completions", "openrouter", "openai.chat"),
     ("/groq/v1/chat/completions", "groq", "openai.chat"),
     ("/anthropic/v1/messages", "anthropic", "anthropic.messages"),
     ("/azure/deployments/d/chat/completions?api-version=1", "azure", "openai.chat"),
+    ("/azure/deployments/d/completions?api-version=1", "azure", "openai.completions"),
+    ("/azure/deployments/d/embeddings?api-version=1", "azure", "openai.embeddings"),
+    ("/azure/deployments/d/images/generations", "azure", "openai.images"),
+    ("/azure/deployments/d/audio/speech", "azure", "openai.speech"),
+    ("/azure/deployments/d/audio/translations", "azure", "openai.transcriptions"),
+    ("/mistral/v1/fim/completions", "mistral", "openai.completions"),
+    ("/own/v1/chat", "own", "openai.chat"),
+    (f"{VERTEX}/google/models/gemini-3-pro:generateContent", "vertex", "gemini.generate"),
+    (f"{VERTEX}/google/models/gemini-embedding-001:predict", "vertex", "gemini.embed"),
+    (f"{VERTEX}/anthropic/models/claude-opus-4-8:rawPredict", "vertex", "anthropic.messages"),
+    (f"{VERTEX}/anthropic/models/claude-opus-4-8:streamRawPredict", "vertex", "anthropic.messages"),
+    (f"{VERTEX}/mistralai/models/codestral:streamRawPredict", "vertex", "openai.chat"),
     ("/own/v1/messages", "own", "anthropic.messages"),
     ("/own/api/v1/chat/completions", "own", "openai.chat"),
     ("/own/api/chat/completions", "own", "openai.chat"),
-    ("/own/api/v1/embeddings", "own", None),
+    ("/own/api/v1/embeddings", "own", "openai.embeddings"),
     ("/own/anything", "own", None),
     ("/own/files/../v1/messages", "own", "anthropic.messages"),
     ("/own/models/m/v1/chat/completions", "own", "openai.chat"),
-    ("/ollama/api/chat", "ollama", None),
-    ("/ollama/api/generate", "ollama", None),
-    ("/ollama/api/embeddings", "ollama", None),
+    ("/ollama/api/chat", "ollama", "ollama.generate"),
+    ("/ollama/api/generate", "ollama", "ollama.generate"),
+    ("/ollama/api/embed", "ollama", "ollama.generate"),
+    ("/ollama/api/embeddings", "ollama", "ollama.generate"),
+    ("/ollama/v1/chat/completions", "ollama", "openai.chat"),
+    ("/cohere/v1/chat", "cohere", "cohere.chat"),
+    ("/cohere/v2/chat", "cohere", "cohere.chat"),
+    ("/cohere/v1/embed", "cohere", "cohere.embed"),
+    ("/cohere/v2/embed", "cohere", "cohere.embed"),
+    ("/cohere/v2/rerank", "cohere", "cohere.rerank"),
+    ("/cohere/v1/classify", "cohere", None),
+    ("/bedrock/model/us.amazon.nova-2-lite-v1%3A0/converse", "bedrock", "bedrock.converse"),
+    ("/bedrock/model/us.amazon.nova-2-lite-v1%3A0/converse-stream", "bedrock", "bedrock.converse"),
+    ("/bedrock/model/m/invoke", "bedrock", "bedrock.invoke"),
+    ("/bedrock/model/m/invoke-with-response-stream", "bedrock", "bedrock.invoke"),
+    ("/bedrock/guardrail/g/version/1/apply", "bedrock", None),
 ]
 
 FREE = [
@@ -59,7 +95,20 @@ FREE = [
     ("/v1beta/models", "gemini"),
     ("/api/event_logging/batch", "anthropic"),
     ("/ollama/api/show", "ollama"),
+    ("/cohere/v1/tokenize", "cohere"),
+    ("/cohere/v1/detokenize", "cohere"),
+    ("/bedrock/model/m/count-tokens", "bedrock"),
     ("/groq/v1/models", "groq"),
+    ("/v1/chat/completions/chatcmpl-1", "openai"),
+    ("/v1/conversations", "openai"),
+    ("/v1/conversations/c/items", "openai"),
+    ("/v1/realtime/client_secrets", "openai"),
+    ("/v1/skills", "anthropic"),
+    ("/v1/messages/batches/b/cancel", "anthropic"),
+    (f"{VERTEX}/anthropic/models/count-tokens:rawPredict", "vertex"),
+    (f"{VERTEX}/google/models/gemini-3-pro:countTokens", "vertex"),
+    (f"{VERTEX}/google/models/gemini-3-pro:computeTokens", "vertex"),
+    ("/own/tokenize", "own"),
 ]
 
 
@@ -84,6 +133,29 @@ def test_asking_for_something_costs_nothing(method: str, target: str) -> None:
     assert route is not None
     assert not route.billable
     assert route.api is None
+
+
+@pytest.mark.parametrize(
+    ("target", "api", "late"),
+    [
+        ("/v1/responses/resp_1", "openai.responses", "resp_1"),
+        ("/v1/responses/resp_1?stream=true&starting_after=0", "openai.responses", "resp_1"),
+        ("/azure/v1/responses/resp_1", "openai.responses", "resp_1"),
+        ("/v1/messages/batches/msgbatch_1/results", "anthropic.batches", "msgbatch_1"),
+        ("/own/v1/messages/batches/a%2Fb/results", "anthropic.batches", "a/b"),
+        ("/v1/messages/batches/msgbatch_1", None, ""),
+        ("/v1/messages/batches", None, ""),
+        ("/v1/responses/resp_1/input_items", None, ""),
+        ("/v1/responses", None, ""),
+    ],
+)
+def test_what_tells_of_an_earlier_request_names_it(target: str, api: str | None, late: str) -> None:
+    route = find_route("GET", target, {}, UPSTREAMS)
+    assert route is not None
+    assert (route.api, route.billable, route.late) == (api, False, late)
+    deleted = find_route("DELETE", target, {}, UPSTREAMS)
+    assert deleted is not None
+    assert (deleted.api, deleted.billable, deleted.late) == (None, False, "")
 
 
 @pytest.mark.parametrize(

@@ -109,11 +109,11 @@ async def test_a_websocket_is_refused_in_words(home: Path) -> None:
             b"Sec-WebSocket-Version: 13",
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         )
-        await client.send(daemon.request("GET", "/v1/responses", *upgrade))
+        await client.send(daemon.request("GET", "/v1/chat/completions", *upgrade))
         answer = await client.response()
         assert answer.status == 501
         assert b"WebSocket" in answer.body
-        assert b"supports_websockets = false" in answer.body
+        assert b"cannot meter a WebSocket session at /v1/chat/completions" in answer.body
         await client.gone()
         assert upstream.connections == []
 

@@ -31,6 +31,10 @@ class RulesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restarted: bool = False
 
 
+SHORT_FORM = "alert_webhook"
+"""What the channel is called that the key of this name in `[budget]` of budget.toml makes."""
+
+
 class ChannelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One of `[[alerts.channels]]`. What a kind does not use must be left out."""
 

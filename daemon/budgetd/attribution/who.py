@@ -21,6 +21,10 @@ CLIENTS = (
 """What the user agents of well-known clients begin with (FACTS 1)."""
 
 
+KEY_PROTOCOL = b"openai-insecure-api-key."
+"""What a subprotocol begins with that is an API key."""
+
+
 class Who(msgspec.Struct, frozen=True):
     """Who a request is put down to. Empty where nobody says."""
 
@@ -65,7 +69,13 @@ def _key(headers: Mapping[bytes, bytes]) -> bytes:
     for name in (b"x-api-key", b"x-goog-api-key", b"api-key"):
         if key := headers.get(name):
             return key
-    return headers.get(b"authorization", b"").partition(b" ")[2].strip()
+    if key := headers.get(b"authorization", b"").partition(b" ")[2].strip():
+        return key
+    # Where no header can be set, a WebSocket's subprotocol carries it.
+    for protocol in headers.get(b"sec-websocket-protocol", b"").split(b","):
+        if protocol.strip().startswith(KEY_PROTOCOL):
+            return protocol.strip().removeprefix(KEY_PROTOCOL)
+    return b""
 
 
 @lru_cache(256)

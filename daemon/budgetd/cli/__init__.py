@@ -4,13 +4,14 @@ import sys
 
 import click
 
+from budgetd.cli.alerts import ack, alerts
 from budgetd.cli.export import cost, export
 from budgetd.cli.limits import grant, limits
 from budgetd.cli.record import audit, estimates
 from budgetd.cli.requests import approve, kill, refuse
 from budgetd.cli.run import config_check, serve, start, stop
 from budgetd.cli.show import env, status
-from budgetd.cli.steer import ack, pause, resume
+from budgetd.cli.steer import pause, resume
 from budgetd.errors import BudgetdError
 from budgetwire.errors import Unreachable, WireError
 
@@ -38,7 +39,7 @@ def budgetd() -> None:
 for command in (
     *(serve, start, stop, status, env, config_check),
     *(limits, grant, pause, resume, approve, refuse, kill),
-    *(ack, audit, estimates, cost, export),
+    *(alerts, ack, audit, estimates, cost, export),
 ):
     budgetd.add_command(command)
 

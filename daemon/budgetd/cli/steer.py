@@ -1,10 +1,9 @@
-"""Commands that steer the running daemon: pause, resume, ack."""
+"""Commands that steer the running daemon: pause, resume."""
 
 import click
-import msgspec
 
 from budgetd.cli.call import call
-from budgetwire.messages import Acknowledge, AcknowledgeReply, Pause, Resume
+from budgetwire.messages import Pause, Resume
 
 PAUSE_EXAMPLES = """
 \b
@@ -36,15 +35,3 @@ def resume(limit: str | None) -> None:
     """Let all through again, or what one LIMIT is about."""
     call(lambda id: Resume(id=id, limit=limit))
     click.echo("Resumed." if limit is None else f"Resumed: {limit}.")
-
-
-@click.command(epilog="Example: budgetd ack 17 18")
-@click.argument("ids", nargs=-1, type=int, metavar="ID...")
-@click.option("--all", "everything", is_flag=True, help="Acknowledge every alert.")
-def ack(ids: tuple[int, ...], everything: bool) -> None:
-    """Acknowledge alerts by the ids that `budgetd status` shows."""
-    if bool(ids) == everything:
-        raise click.UsageError("Name the ids, or say --all.")
-    result = call(lambda id: Acknowledge(id=id, alert_ids=None if everything else list(ids)))
-    count = msgspec.convert(result, AcknowledgeReply).acknowledged
-    click.echo(f"{count} acknowledged." if count else "None of these was waiting.")

@@ -103,13 +103,17 @@ def learning_rows(db: sqlite3.Connection) -> list[Settled]:
 
 def first_admitted_at(db: sqlite3.Connection) -> float | None:
     """When the first request on record was admitted."""
-    return db.execute("select min(admitted_at) from requests").fetchone()[0]
+    row = db.execute(
+        "select admitted_at from requests where basis <> 'corrected' order by admitted_at limit 1"
+    ).fetchone()
+    return row[0] if row else None
 
 
 def costs_since(db: sqlite3.Connection, since: float) -> Iterator[tuple[float, int]]:
-    """(time settled, nanodollars) of each request admitted since."""
+    """(time settled, nanodollars) of each request admitted since. What an invoice corrected is no burn."""
     return db.execute(
-        "select settled_at, cost_nusd from requests where admitted_at >= ? and settled_at is not null",
+        "select settled_at, cost_nusd from requests"
+        " where admitted_at >= ? and settled_at is not null and basis <> 'corrected'",
         (since,),
     )
 

@@ -25,14 +25,19 @@ class Collector:
         return [bytes(body)] if body else []
 
 
-class Nothing:
-    """Passes over a body that is neither JSON nor a stream of events, such as an error page."""
+class Unread:
+    """Passes over a body that is neither JSON nor a stream of events, such as sound or an error page. All
+    that is known of it is that it came: an empty document at its end.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Nothing, whatever comes."""
-        del chunk
+        self._came = self._came or bool(chunk)
         return []
 
     def close(self) -> list[bytes]:
-        """Nothing."""
-        return []
+        """An empty document."""
+        return [b""] if self._came else []

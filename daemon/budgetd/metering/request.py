@@ -1,11 +1,28 @@
 """Peeking at a request's body: its compression and its dialect put together."""
 
+import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import msgspec
 
 from budgetd.metering.apis import Api
-from budgetd.metering.asks import anthropic, gemini, openai_chat, openai_responses
+from budgetd.metering.asks import (
+    anthropic,
+    anthropic_batches,
+    bedrock,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_images,
+    openai_responses,
+    openai_speech,
+    openai_transcriptions,
+)
+from budgetd.metering.decoder import name
 from budgetd.metering.decompress import inflate
 from budgetd.metering.usage import Ask
 
@@ -17,11 +34,27 @@ _MEDIA = (b"base64", b'"inlineData"', b'"inline_data"', b'"input_audio"', b'"fil
 under a strict limit.
 """
 
+_IN_TARGET = re.compile(r"[^?]*/(?:deployments|engines|models)/([^/?:]+)")
+"""Where the paths of Azure and Vertex AI name the model, for bodies that name none."""
+
 _ASKS: dict[Api, Callable[[str, bytes], Ask]] = {
     "anthropic.messages": anthropic.ask,
+    "anthropic.batches": anthropic_batches.ask,
     "openai.chat": openai_chat.ask,
+    "openai.completions": openai_completions.ask,
     "openai.responses": openai_responses.ask,
+    "openai.embeddings": openai_embeddings.ask,
+    "openai.images": openai_images.ask,
+    "openai.speech": openai_speech.ask,
+    "openai.transcriptions": openai_transcriptions.ask,
     "gemini.generate": gemini.ask,
+    "gemini.embed": gemini.embed,
+    "cohere.chat": cohere.chat,
+    "cohere.embed": cohere.embed,
+    "cohere.rerank": cohere.rerank,
+    "bedrock.converse": bedrock.converse,
+    "bedrock.invoke": bedrock.invoke,
+    "ollama.generate": ollama.ask,
 }
 
 
@@ -34,6 +67,8 @@ def peek(api: Api, target: str, body: bytes, content_encoding: str = "") -> Ask:
     if plain is None:
         return msgspec.structs.replace(_ASKS[api](target, b""), body_bytes=len(body))
     ask = _ASKS[api](target, plain)
+    if not ask.model and (named := _IN_TARGET.match(target)):
+        ask = msgspec.structs.replace(ask, model=name(unquote(named[1])))
     if any(mark in plain for mark in _MEDIA):
         return msgspec.structs.replace(ask, media=True)
     return ask

@@ -25,6 +25,20 @@ _IN_TARGET = re.compile(r"(.*/models/)[^/:]+(:\w+)")
 _FIXED = re.compile(r"/(?:deployments|engines|models?)/")
 """Paths that choose the model themselves, whatever a body says: those of Azure, Bedrock and others."""
 
+_NO_CONVERSATION: frozenset[Api] = frozenset(
+    {
+        "anthropic.batches",
+        "cohere.embed",
+        "cohere.rerank",
+        "gemini.embed",
+        "openai.embeddings",
+        "openai.images",
+        "openai.speech",
+        "openai.transcriptions",
+    }
+)
+"""What a model that holds conversations cannot take over, or what names many models, or none in JSON."""
+
 _WHITE_SPACE = re.compile(r"[ \t\r\n]*")
 
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
@@ -45,7 +59,7 @@ def can_replace(api: Api | None, path: str, ask: Ask, content_encoding: str = ""
     """
     if api == "gemini.generate":
         return _IN_TARGET.fullmatch(path) is not None
-    named = ask.understood and ask.model != ""
+    named = ask.understood and ask.model != "" and api not in _NO_CONVERSATION
     return named and "," not in content_encoding and _FIXED.search(path) is None
 
 

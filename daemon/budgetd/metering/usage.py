@@ -42,6 +42,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Usage billed at another model's price (an Anthropic advisor), by model; not contained in ``usage``."""
     complete: bool = False
     """The provider's end of message was seen, so that ``usage`` is final."""
+    pending: bool = False
+    """The provider works on after this response: what it uses is told to who fetches the result."""
     model: str = ""
     """The model the provider says it answered with."""
     service_tier: str = ""
@@ -52,12 +54,18 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The provider's id of the response, from its body."""
     output_bytes: int = 0
     """UTF-8 bytes of generated text, reasoning and tool input seen so far: what an estimate is made from."""
+    text_tokens: int | None = None
+    """How many o200k tokens they are, if that was counted: at the end, for want of a report."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What a request's body asks for, as far as it bears on cost."""
 
     model: str = ""
+    others: tuple[str, ...] = ()
+    """Further models that may bill in this request, such as an advisor or a fallback; "" for one unnamed."""
+    requests: int = 1
+    """How many requests the body holds, all of which may bill: a batch has many."""
     stream: bool = False
     output_cap: int | None = None
     """The most output tokens the provider may bill, all choices together; None if the body does not say."""
@@ -66,11 +74,17 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """The body refers to input that is not in it: URLs, file ids, earlier responses, cached content."""
     media: bool = False
     """The body holds pictures, sound or documents: a small one may make more tokens than it has bytes."""
+    documents: int = 0
+    """Documents to be ranked."""
     server_tool_uses: int | None = 0
     """How often the provider may call its own tools in this request; None: as often as it likes."""
     service_tier: str = ""
     cache_write_1h: bool = False
     """1-hour cache writes were asked for."""
+    images: int = 0
+    """Pictures asked for, where a picture is the answer."""
+    input_characters: int = 0
+    """Characters to be spoken, where speech is asked for."""
     body_bytes: int = 0
     """Length of the decompressed body."""
     understood: bool = True

@@ -1,19 +1,30 @@
-"""The price book: which price holds for a model at a time. How a source is read is in its own file."""
+"""The price book: which price holds for a model at a time, out of several layers of them. Pure.
+
+The first layer that knows a model wins: what the person states, the primary source, the second opinion. How
+a source is read is in `table`, where one comes from in `compile` and `sync`.
+"""
 
 from bisect import bisect_right
-from collections.abc import Callable
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Protocol
 
-from budgetd.pricing.rates import Price, dearest, utc_day
+import msgspec
 
-__all__ = ["Book", "Price", "Source", "load_book"]
+from budgetd.pricing.overrides import Overrides
+from budgetd.pricing.rates import Price, dearest, dearest_by_tier, utc_day
+
+__all__ = ["Book", "Price", "Source", "Sources", "load_book"]
 
 _DAY = 86_400
 _LONGEST_NAME = 200
 """A longer model or tier name is nobody's, and is neither searched for nor kept."""
 _KEPT_PRICES = 1_024
 _KEPT_CEILINGS = 64
+_DEAREST_PLACE = "us"
+"""Where a request does not say where it is to run, the settings of its workspace may."""
+
+NO_OVERRIDES = Overrides()
 
 
 class Source(Protocol):
@@ -24,11 +35,19 @@ class Source(Protocol):
         """The source and its version."""
         ...
 
-    def day_slots(self) -> list[float]:
+    @property
+    def as_of(self) -> int:
+        """When it was last right, UTC epoch seconds."""
+        ...
+
+    @property
+    def slots(self) -> Sequence[int]:
         """Seconds after UTC midnight at which some price changes, ascending, from 0."""
         ...
 
-    def find(self, provider: str, model: str, at: float, *, service_tier: str, geo: str) -> Price | None:
+    def find(
+        self, provider: str, model: str, at: float, service_tier: str = "", geo: str = ""
+    ) -> Price | None:
         """The price of a model at a time; None if unknown, or zero where nothing says that it is free."""
         ...
 
@@ -37,43 +56,116 @@ class Source(Protocol):
         ...
 
 
+class Sources(msgspec.Struct, frozen=True):
+    """The sources in force."""
+
+    primary: Source
+    second: Source | None = None
+    """The second opinion: it knows models that the primary does not, and bounds what they may cost."""
+
+    def find(
+        self, provider: str, model: str, at: float, service_tier: str = "", geo: str = ""
+    ) -> list[Price]:
+        """The prices of those that know the model, the one that counts first."""
+        both = (self.primary, self.second) if self.second else (self.primary,)
+        found = (source.find(provider, model, at, service_tier, geo) for source in both)
+        return [price for price in found if price]
+
+
+class _Layers:
+    """What is in force until the next reload, and its answers, bounded whatever names clients send."""
+
+    def __init__(self, sources: Sources, overrides: Overrides) -> None:
+        self.sources = sources
+        self.overrides = overrides
+        second = sources.second.slots if sources.second else ()
+        self._slots = sorted({0, *sources.primary.slots, *second})
+        self.price = lru_cache(_KEPT_PRICES)(self._price)
+        self.bound = lru_cache(_KEPT_PRICES)(self._bound)
+        self.ceiling = lru_cache(_KEPT_CEILINGS)(self._ceiling)
+
+    def constant_since(self, at: float) -> float:
+        """The start of the stretch around ``at`` in which no price changes: they do so at UTC midnight and at
+        the sources' slots."""
+        midnight = at // _DAY * _DAY
+        return midnight + self._slots[bisect_right(self._slots, at - midnight) - 1]
+
+    def override(self, provider: str, model: str, at: float, price: Price | None) -> Price | None:
+        """The price with what the person states in it; None if the person states nothing of the model."""
+        override = self.overrides.find(provider, (model, price.model if price else ""))
+        return override.over(price, f"{provider} {model} {utc_day(at)}") if override else None
+
+    def _price(self, provider: str, model: str, at: float, service_tier: str, geo: str) -> Price | None:
+        found = self.sources.find(provider, model, at, service_tier, geo)
+        price = _filled(found) if found else None
+        return self.override(provider, model, at, price) or price
+
+    def _bound(self, provider: str, model: str, at: float, service_tier: str, geo: str) -> Price | None:
+        found = self.sources.find(provider, model, at, service_tier, geo)
+        placed = self.sources.primary.find(provider, model, at, service_tier, geo or _DEAREST_PLACE)
+        if placed and placed not in found:
+            found.append(placed)
+        price = dearest_by_tier(" / ".join(each.id for each in found), found) if found else None
+        if price:
+            price = msgspec.structs.replace(price, model=found[0].model)
+        return self.override(provider, model, at, price) or price
+
+    def _ceiling(self, provider: str, at: float) -> Price:
+        primary, second = self.sources.primary, self.sources.second
+        for source in (primary, second):
+            if source and (prices := source.listed(provider, at)):
+                return dearest(f"{source.name} {provider} ceiling {utc_day(at)}", prices)
+        return dearest(f"{primary.name} any provider ceiling {utc_day(at)}", primary.listed("", at))
+
+
 class Book:
-    """Answers for prices, and remembers its answers, within bounds whatever names clients send.
+    """Answers for prices. The sources are loaded when first needed; ``warm`` does it ahead of that."""
 
-    The source is loaded when first needed; ``warm`` does it ahead of the first request.
-    """
-
-    def __init__(self, load: Callable[[], Source]) -> None:
+    def __init__(self, load: Callable[[], Sources], overrides: Overrides = NO_OVERRIDES) -> None:
+        """Args:
+        load: gives the sources; called once, in whatever thread needs them first.
+        overrides: what the person states.
+        """
         self._load = load
-        self._find = lru_cache(_KEPT_PRICES)(self._find_price)
-        self._top = lru_cache(_KEPT_CEILINGS)(self._find_ceiling)
-
-    @cached_property
-    def _source(self) -> Source:
-        return self._load()
-
-    @cached_property
-    def _slots(self) -> list[float]:
-        return self._source.day_slots()
+        self._overrides = overrides
+        self._loaded: _Layers | None = None
 
     def warm(self) -> None:
-        """Load the source now: some 0.2 s, best spent in a thread while the daemon starts."""
-        _ = self._slots
+        """Load the sources now: where prices were never compiled here, half a second, best spent in a thread
+        while the daemon starts."""
+        _ = self._layers
+
+    def reload(self, sources: Sources | None = None, overrides: Overrides | None = None) -> None:
+        """Put other sources or overrides in force. A price that was given out stays what it is."""
+        if overrides is not None:
+            self._overrides = overrides
+        self._loaded = _Layers(sources or self._layers.sources, self._overrides)
 
     def price(
         self, provider: str, model: str, at: float, *, service_tier: str = "", geo: str = ""
     ) -> Price | None:
-        """The price of ``model`` at ``at``; None if no source knows it.
+        """The price of ``model`` at ``at``; None if no layer knows it.
 
-        A price of zero counts as unknown, unless the name itself says that it is free. ``service_tier`` and
-        ``geo`` are the provider's words (``priority``, ``flex``, ``batch``, ``fast``; ``us``); where the
-        source has no price for them, the standard price holds. So far it has none for any ``geo``.
+        A price of zero counts as unknown, unless the name itself says that it is free, or the person does.
+        ``service_tier`` and ``geo`` are the provider's words (``priority``, ``flex``, ``batch``, ``fast``;
+        ``us``); where the source has no price for them, the standard price holds.
         """
         if len(model) > _LONGEST_NAME:
             return None
-        if len(service_tier) > _LONGEST_NAME or len(geo) > _LONGEST_NAME:
-            service_tier = geo = ""
-        return self._find(provider, model, self._constant_since(at), service_tier, geo)
+        layers = self._layers
+        return layers.price(provider, model, layers.constant_since(at), _short(service_tier), _short(geo))
+
+    def bound(
+        self, provider: str, model: str, at: float, *, service_tier: str = "", geo: str = ""
+    ) -> Price | None:
+        """The most that any source says of a model, class by class; None if none knows it.
+
+        What a worst case is made of: the sources differ now and then, and a strict limit goes by the dearer.
+        """
+        if len(model) > _LONGEST_NAME:
+            return None
+        layers = self._layers
+        return layers.bound(provider, model, layers.constant_since(at), _short(service_tier), _short(geo))
 
     def ceiling(self, provider: str, at: float) -> Price:
         """The dearest a text model of ``provider`` costs, class by class, long-context tiers included; for a
@@ -81,32 +173,53 @@ class Book:
 
         No model is left out as an outlier: whatever is on the list can be what an unknown name stands for.
         """
-        return self._top(provider, self._constant_since(at))
+        layers = self._layers
+        return layers.ceiling(provider, layers.constant_since(at))
 
-    def _constant_since(self, at: float) -> float:
-        """The start of the stretch around ``at`` in which no price changes: they do so at UTC midnight and at
-        the source's slots."""
-        midnight = at // _DAY * _DAY
-        return midnight + self._slots[bisect_right(self._slots, at - midnight) - 1]
+    def explain(self, provider: str, model: str, at: float) -> list[tuple[str, Price]]:
+        """What each layer says of a model, with the layer's name, the one that counts first."""
+        layers = self._layers
+        sources = filter(None, (layers.sources.primary, layers.sources.second))
+        found = [(source.name, source.find(provider, model, at)) for source in sources]
+        said = [(name, price) for name, price in found if price]
+        stated = layers.override(provider, model, at, said[0][1] if said else None)
+        return [("config.toml", stated), *said] if stated else said
 
-    def _find_price(self, provider: str, model: str, at: float, service_tier: str, geo: str) -> Price | None:
-        return self._source.find(provider, model, at, service_tier=service_tier, geo=geo)
+    @property
+    def as_of(self) -> int:
+        """When the primary source was last right, UTC epoch seconds."""
+        return self._layers.sources.primary.as_of
 
-    def _find_ceiling(self, provider: str, at: float) -> Price:
-        prices = self._source.listed(provider, at)
-        whose = provider if prices else "any provider"
-        return dearest(
-            f"{self._source.name} {whose} ceiling {utc_day(at)}", prices or self._source.listed("", at)
-        )
+    @property
+    def _layers(self) -> _Layers:
+        if self._loaded is None:
+            self._loaded = _Layers(self._load(), self._overrides)
+        return self._loaded
 
 
-def load_book() -> Book:
+def load_book(overrides: Overrides = NO_OVERRIDES) -> Book:
     """The book of the prices that are shipped. Returns at once: they are loaded when first needed."""
-    return Book(_shipped)
+    return Book(_shipped, overrides)
 
 
-def _shipped() -> Source:
-    # Imported here, for this import is a good part of the time in which the daemon has to be ready.
-    from budgetd.pricing.genai import GenaiPrices
+def _shipped() -> Sources:
+    # Imported here: the book itself reads no files and starts no process.
+    from budgetd.pricing.compile import shipped
 
-    return GenaiPrices()
+    return Sources(shipped())
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= _LONGEST_NAME else ""
+
+
+def _filled(found: list[Price]) -> Price:
+    """The first price, with what it does not know of the model's size from the second."""
+    price = found[0]
+    for other in found[1:]:
+        price = msgspec.structs.replace(
+            price,
+            context_window=price.context_window or other.context_window,
+            max_output_tokens=price.max_output_tokens or other.max_output_tokens,
+        )
+    return price

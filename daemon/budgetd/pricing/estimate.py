@@ -4,10 +4,23 @@ Pure sums and bounds from sizes alone; no text is looked at. What to expect come
 has the figures to start from, `learning` what was learned since.
 """
 
+from math import ceil
+
 import msgspec
 
 from budgetd.metering.usage import Ask, Reading, Usage
-from budgetd.pricing.families import capped, family_input, family_usage, text_tokens
+from budgetd.pricing.answers import Writing
+from budgetd.pricing.families import (
+    LEAST_CHUNK_BYTES,
+    beside,
+    capped,
+    family_factor,
+    family_hidden,
+    family_input,
+    family_usage,
+    search_units,
+    tokens_per_byte,
+)
 from budgetd.pricing.rates import SCALE, Price
 
 INPUT_MARGIN = 2_048
@@ -30,13 +43,14 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     expected: Usage
 
 
-def estimate(ask: Ask, price: Price, usage: Usage | None = None) -> Estimate:
+def estimate(ask: Ask, price: Price, usage: Usage | None = None, bound: Price | None = None) -> Estimate:
     """Size up a request by the price it will be billed at (or the ceiling, if that is unknown).
 
     Args:
         ask: what is asked for.
         price: of the model that will bill.
         usage: what is expected to be used; without it, what the model's family uses, all input fresh.
+        bound: the dearest that any source of prices says of the model; without it, the price itself.
 
     Worst: the most tokens the provider may bill, each at the dearest rate it can fall under. None where the
     body could not be read or names no output cap, where the provider may call its own tools without end or at
@@ -45,8 +59,9 @@ def estimate(ask: Ask, price: Price, usage: Usage | None = None) -> Estimate:
     window = _window(price)
     expected = _within(usage or family_usage(ask), window)
     expected_nusd = max(price.cost_nusd(expected), _least_nusd(ask, price, window))
-    unbounded = _unbounded(ask, price, window)
-    worst_nusd = None if unbounded else _worst_nusd(ask, price, window)
+    most = bound or price
+    unbounded = _unbounded(ask, most, _window(most))
+    worst_nusd = None if unbounded else _worst_nusd(ask, most, _window(most))
     if worst_nusd is not None:
         expected_nusd = min(expected_nusd, worst_nusd)
     return Estimate(
@@ -54,14 +69,16 @@ def estimate(ask: Ask, price: Price, usage: Usage | None = None) -> Estimate:
     )
 
 
-def streamed_usage(ask: Ask, reading: Reading, expected: Usage | None = None) -> Usage:
+def streamed_usage(
+    ask: Ask, reading: Reading, expected: Usage | None = None, writing: Writing | None = None
+) -> Usage:
     """The usage of a response that broke off: what was reported, and a guess for what was not.
 
     Input is what was ``expected`` of the request, if that is known, else guessed from its size. Output is
-    guessed from the bytes that came, within the request's cap. Reasoning that the provider kept to itself
-    leaves no bytes and is missed. A complete reading's usage stands as it is.
+    what the bytes that came stand for, and what the model hides, within the request's cap; ``writing`` says
+    how the model's answers look, else its family does. A complete reading's usage stands as it is.
     """
-    reported = reading.usage or Usage()
+    reported = reading.usage or msgspec.structs.replace(beside(ask), web_searches=0)
     if reading.complete and reading.usage is not None:
         return reported
     model = reading.model or ask.model
@@ -74,12 +91,24 @@ def streamed_usage(ask: Ask, reading: Reading, expected: Usage | None = None) ->
             cache_write_tokens=into.cache_write_tokens,
             cache_write_1h_tokens=into.cache_write_1h_tokens,
         )
-    return msgspec.structs.replace(
-        reported,
-        output_tokens=max(
-            reported.output_tokens, capped(text_tokens(reading.output_bytes, model), ask.output_cap)
-        ),
-    )
+    writing = writing or Writing(tokens_per_byte(model), family_hidden(model))
+    if ask.stream or reading.output_bytes:
+        output = _streamed_output(reading, model, writing)
+    else:  # none of a body that is one document can be read before its end
+        output = (expected or family_usage(ask)).output_tokens
+    output = capped(ceil(output * writing.correction_pct / 100), ask.output_cap)
+    return msgspec.structs.replace(reported, output_tokens=max(reported.output_tokens, output))
+
+
+def _streamed_output(reading: Reading, model: str, writing: Writing) -> float:
+    """The tokens of what has been generated, seen or not. Those that were counted are the better guess."""
+    visible = reading.output_bytes * writing.tokens_per_byte
+    if reading.text_tokens is not None:
+        visible = reading.text_tokens * family_factor(model)
+    reported = reading.usage
+    if reported is not None and reported.output_tokens * 2 >= visible:
+        return visible + reported.reasoning_tokens  # a report that keeps up with what streams tells this too
+    return visible + writing.hidden
 
 
 def _window(price: Price) -> int | None:
@@ -147,12 +176,17 @@ def _worst_nusd(ask: Ask, price: Price, window: int | None) -> int:
     be on the safe side, writes as much as the first.
     """
     uses = ask.server_tool_uses or 0
-    input_tokens = ask.body_bytes + INPUT_MARGIN
+    input_tokens = ask.body_bytes + INPUT_MARGIN * max(1, ask.requests)
     if window is not None and (ask.open_input or ask.media or uses):
         input_tokens = max(input_tokens, (uses + 1) * window)
-    return price.bound_nusd(
+    bound = price.bound_nusd(
         input_tokens,
         (uses + 1) * max(0, ask.output_cap or 0),
         web_searches=uses,
         cache_write_1h=ask.cache_write_1h,
     )
+    units = search_units(ask, LEAST_CHUNK_BYTES)
+    if not (units or ask.images or ask.input_characters):
+        return bound
+    rest = Usage(search_units=units, images=ask.images, input_characters=ask.input_characters)
+    return bound + price.cost_nusd(rest)

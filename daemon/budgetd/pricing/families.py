@@ -5,6 +5,8 @@ import re
 from functools import lru_cache
 from math import ceil
 
+import msgspec
+
 from budgetd.metering.usage import Ask, Usage
 
 BYTES_PER_TOKEN = 3.5
@@ -20,6 +22,13 @@ FAMILIES: tuple[tuple[re.Pattern[str], float], ...] = (
 """How many tokens a family's own vocabulary makes of one o200k token: medians of recorded output. The first
 pattern found in the model's name counts; other models count as OpenAI's, 1."""
 
+HIDDEN: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"gemini-(2\.5-(flash|pro)\b|[3-9])"), 320),
+    (re.compile(r"\bo[1-9]\b|gpt-[5-9]"), 128),
+)
+"""Tokens of reasoning that answers of a family are billed for and do not show: means of recorded answers. The
+first pattern found in the model's name counts; other models show all that they are billed for, or nearly."""
+
 EXPECTED_OUTPUT = 1_024
 """Output tokens expected of one choice while nothing better is known: a long tool call, a short essay."""
 
@@ -32,14 +41,43 @@ UNREAD_OUTPUT = 4 * EXPECTED_OUTPUT
 """For a body that could not be read: it may ask for anything."""
 
 
+UNIT_DOCUMENTS = 100
+CHUNK_BYTES = 1_750
+LEAST_CHUNK_BYTES = 250
+"""A rerank is billed by so many documents, of which one longer than 500 tokens counts as several: so many
+bytes are 500 tokens as a rule, and so few beside a long query in dense text."""
+
+
 def family_usage(ask: Ask) -> Usage:
     """The usage of a request of which only its size and its model are known: all input is fresh."""
-    output = EXPECTED_OUTPUT * max(1, ask.choices) if ask.understood else UNREAD_OUTPUT
-    return Usage(
+    output = EXPECTED_OUTPUT * answers(ask) if ask.understood else UNREAD_OUTPUT
+    return msgspec.structs.replace(
+        beside(ask),
         input_tokens=family_input(ask, ask.model),
         output_tokens=capped(output, ask.output_cap),
-        web_searches=expected_searches(ask),
     )
+
+
+def beside(ask: Ask) -> Usage:
+    """What a request is likely to be billed for beside tokens: one web search, if the provider may search."""
+    return Usage(
+        web_searches=0 if ask.server_tool_uses == 0 else 1,
+        search_units=search_units(ask, CHUNK_BYTES),
+        images=ask.images,
+        input_characters=ask.input_characters,
+    )
+
+
+def search_units(ask: Ask, chunk_bytes: int) -> int:
+    """What ranking documents is billed by, if so many bytes count as one more document."""
+    if not ask.documents:
+        return 0
+    return ceil((ask.documents + max(0, ask.body_bytes) // chunk_bytes) / UNIT_DOCUMENTS)
+
+
+def answers(ask: Ask) -> int:
+    """How many answers are asked for."""
+    return max(1, ask.choices) * max(1, ask.requests)
 
 
 def family_input(ask: Ask, model: str) -> int:
@@ -59,13 +97,20 @@ def capped(output_tokens: int, output_cap: int | None) -> int:
     return output_tokens if output_cap is None else min(output_tokens, max(0, output_cap))
 
 
-def expected_searches(ask: Ask) -> int:
-    """One web search if the provider may search."""
-    return 0 if ask.server_tool_uses == 0 else 1
+def tokens_per_byte(model: str) -> float:
+    """The tokens that a byte of text is likely to be for this model."""
+    return family_factor(model) / BYTES_PER_TOKEN
 
 
 @lru_cache(256)
-def tokens_per_byte(model: str) -> float:
-    """The tokens that a byte of text is likely to be for this model."""
+def family_factor(model: str) -> float:
+    """The tokens that this model's vocabulary is likely to make of one o200k token."""
     name = model.lower()
-    return next((factor for pattern, factor in FAMILIES if pattern.search(name)), 1.0) / BYTES_PER_TOKEN
+    return next((factor for pattern, factor in FAMILIES if pattern.search(name)), 1.0)
+
+
+@lru_cache(256)
+def family_hidden(model: str) -> int:
+    """The tokens of an answer that this model is likely to be billed for and not to show."""
+    name = model.lower()
+    return next((tokens for pattern, tokens in HIDDEN if pattern.search(name)), 0)

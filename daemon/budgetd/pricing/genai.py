@@ -1,184 +1,220 @@
-"""genai-prices as a source: its matching, its history and its decimals, turned into exact prices.
+"""genai-prices' data as a sheet: its matching, its history and its decimals, turned into exact prices. Pure.
 
-Its ``calc_price`` is not used (some 70 µs a call), nor its snapshot, whose caches keep every model name ever
-asked for. Nothing here caches; the book does. Importing this module costs what importing genai-prices costs.
+The data comes as its published JSON, or as the same shape in plain maps. Its own code is not needed here.
 
-Not billed, because a usage does not count them: audio by the hour, characters, pages, file searches. Images
-and citations are billed as text.
+Not billed, because a usage does not count them: pages of documents, pixels, video apart from other tokens,
+messages, social searches and code runs. Citations are billed as output.
 """
 
+import itertools
+import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, time
 from decimal import Decimal
+from typing import Any
 
-from genai_prices import __version__ as version
-from genai_prices.data import providers as all_providers
-from genai_prices.data_snapshot import find_provider_by_id
-from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices, TimeOfDateConstraint
+import msgspec
+from msgspec.structs import replace
 
-from budgetd.pricing.rates import Price, Rates, Tier, utc_day
+from budgetd.pricing.errors import PricesError
+from budgetd.pricing.genai_file import ALWAYS, Constraint, FileModel, FileProvider, Prices, Tiered, Variant
+from budgetd.pricing.rates import Rates, Tier, rate
+from budgetd.pricing.table import Clause, Listing, Model, Provider, Sheet
 
-_ALIASES = {"gemini": "google", "vertex": "google", "xai": "x-ai", "bedrock": "aws"}
-"""Our upstreams whose name the source spells otherwise."""
+_NAMES = {"google": ("gemini", "vertex"), "x-ai": ("xai",), "aws": ("bedrock",)}
+"""Providers that our upstreams spell otherwise."""
 
-_RATE_EXPONENT = {"mtok": 24 - 6, "kcount": 24 - 3}
-"""From dollars per million tokens, or per thousand calls, to 1/SCALE nanodollars for one."""
+_TOKENS = {
+    "input_mtok": "fresh_input",
+    "input_text_mtok": "fresh_input",
+    "cache_read_mtok": "cache_read",
+    "cache_text_read_mtok": "cache_read",
+    "cache_write_mtok": "cache_write",
+    "cache_write_5m_mtok": "cache_write",
+    "cache_write_1h_mtok": "cache_write_1h",
+    "input_audio_mtok": "audio_input",
+    "cache_audio_read_mtok": "audio_cache_read",
+    "input_image_mtok": "image_input",
+    "cache_image_read_mtok": "image_cache_read",
+    "output_mtok": "output",
+    "output_text_mtok": "output",
+    "output_reasoning_mtok": "reasoning",
+    "output_audio_mtok": "audio_output",
+    "output_image_mtok": "image_output",
+    "input_mchars": "character",
+}
+"""Our class for each key that counts millions; of two keys the later one is the more exact."""
+_CALLS = {
+    "web_searches_kcount": "web_search",
+    "storage_searches_kcount": "file_search",
+    "rerank_searches_kcount": "search_unit",
+}
+"""Our class for each key that counts thousands."""
+_HOURS = ("audio_hours", "input_audio_hours")
+_MS_AN_HOUR = 3_600_000
+_DAY = 86_400
 
-_Value = Decimal | TieredPrices | None
+_PLACE = "inference_geo"
+_SELECTORS = {"service_tier", "processing", "speed", _PLACE}
+"""What may select a variant: what we call a service tier is filed under three names."""
 
 
-class GenaiPrices:
-    """The prices shipped with the genai-prices package."""
+def read_json(data: bytes, *, version: str, as_of: int) -> Sheet:
+    """The published data file as a sheet. Raises PricesError where it is none, or holds what is no price.
 
-    name = f"genai-prices {version}"
+    Args:
+        data: the JSON file.
+        version: what to call this edition.
+        as_of: when it was right, UTC epoch seconds.
+    """
+    try:
+        return _sheet(msgspec.json.decode(data, type=tuple[FileProvider, ...]), version, as_of)
+    except msgspec.DecodeError as error:
+        raise PricesError(f"genai-prices {version} is not understood: {error}.") from None
 
-    def day_slots(self) -> list[float]:
-        """Seconds after UTC midnight at which some price by the hour changes, ascending, from 0."""
-        return sorted({0.0, *(_seconds(moment) for moment in _clock_times(all_providers))})
 
-    def find(self, provider: str, model: str, at: float, *, service_tier: str, geo: str) -> Price | None:
-        """The price the source has for this model, by the source's own matching; None if it has none."""
-        listed = _provider(provider)
-        found = _model(listed, model) if listed else None
-        if not (listed and found and found.prices):
-            return None
-        when = datetime.fromtimestamp(at, UTC)
-        standard = found.get_prices(when)
-        resolved = standard
-        # A variant is the listing provider's own; a model borrowed from another provider has none.
-        if (service_tier or geo) and any(found is own for own in listed.models):
-            resolved = found.get_prices(when, _context(service_tier, geo))
-        label = "" if resolved == standard else f" {service_tier} {geo}".rstrip()
-        price = compile_price(
-            f"{self.name} {listed.id} {found.id} {utc_day(at)}{label}", resolved, found.context_window
+def read_plain(providers: Any, *, version: str, now: float) -> Sheet:
+    """The same from plain maps and lists, which do not say how old they are: as old as the newest dated price
+    up to now.
+    """
+    try:
+        read = msgspec.convert(providers, tuple[FileProvider, ...])
+    except msgspec.ValidationError as error:
+        raise PricesError(f"genai-prices {version} is not understood: {error}.") from None
+    return _sheet(read, version, _newest(read, now))
+
+
+def _sheet(providers: tuple[FileProvider, ...], version: str, as_of: int) -> Sheet:
+    made: list[Provider] = []
+    for provider in providers:
+        models: list[Model] = []
+        for model in provider.models:
+            try:
+                models.append(_model(model))
+            except ValueError as error:
+                raise PricesError(f"genai-prices {version}: {provider.id} {model.id}: {error}.") from None
+        made.append(
+            Provider(
+                id=provider.id,
+                models=tuple(models),
+                names=_NAMES.get(provider.id, ()),
+                match=provider.provider_match,
+                borrows=provider.fallback_model_providers or (),
+            )
         )
-        if price is None or _bills_tokens(price) or _is_free(listed.id, model):
-            return price
-        return None
-
-    def listed(self, provider: str, at: float) -> list[Price]:
-        """The prices that hold at ``at`` of every text model the provider offers; "" for all providers."""
-        when = datetime.fromtimestamp(at, UTC)
-        found = _provider(provider) if provider else None
-        if provider and found is None:
-            return []
-        chosen = [found, *_lenders(found)] if found else all_providers
-        models = (model for each in chosen for model in each.models if model.prices)
-        prices = (compile_price("", model.get_prices(when), model.context_window) for model in models)
-        return [price for price in prices if price and price.rates.fresh_input and price.rates.output]
+    return Sheet(source="genai-prices", version=version, as_of=as_of, providers=tuple(made))
 
 
-def compile_price(id: str, prices: ModelPrice, context_window: int | None) -> Price | None:
-    """The same prices as exact integers; None where one of them is negative or not a number."""
-    values: dict[str, Decimal | TieredPrices] = {
-        key: value for key, value in vars(prices).items() if isinstance(value, Decimal | TieredPrices)
-    }
-    tiered = [value for value in values.values() if isinstance(value, TieredPrices)]
-    decimals = [value for value in values.values() if isinstance(value, Decimal)]
-    decimals += [value.base for value in tiered] + [tier.price for value in tiered for tier in value.tiers]
-    if not all(value.is_finite() and value >= 0 for value in decimals):
-        return None
-    starts = sorted({tier.start for value in tiered for tier in value.tiers})
-    return Price(
-        id=id,
-        rates=_rates({key: _above(value, -1) for key, value in values.items()}),
-        tiers=tuple(
-            Tier(start, _rates({key: _above(value, start) for key, value in values.items()}))
-            for start in starts
-        ),
-        request=_rate(_above(values.get("requests_kcount"), -1), "kcount") or 0,
-        context_window=context_window,
+def _model(model: FileModel) -> Model:
+    _check(model.match)
+    listings = [_listing(each.prices, each.when_in_force) for each in model.history]
+    if listings:
+        # The first one holds where no other does, whatever it says of itself.
+        listings[0] = replace(listings[0], since=0, hours=None)
+    return Model(
+        id=model.id,
+        match=model.match,
+        prices=(*listings, *_variants(model)),
+        context_window=model.context_window,
     )
 
 
-def _above(value: _Value, start: int) -> Decimal | None:
-    """The price that holds for an input just longer than ``start`` tokens."""
-    if not isinstance(value, TieredPrices):
-        return value
-    return next((tier.price for tier in reversed(value.tiers) if start >= tier.start), value.base)
-
-
-def _rate(value: Decimal | None, unit: str) -> int | None:
-    # scaleb shifts the point without touching a digit; multiplying would round to 28 of them.
-    return None if value is None else round(value.scaleb(_RATE_EXPONENT[unit]))
-
-
-def _rates(prices: dict[str, Decimal | None]) -> Rates:
-    def rate(key: str, parent: int) -> int:
-        own = _rate(prices.get(f"{key}_mtok"), "mtok")
-        return parent if own is None else own
-
-    fresh, output = rate("input", 0), rate("output", 0)
-    cache_read, cache_write = rate("cache_read", fresh), rate("cache_write", fresh)
-    audio = rate("input_audio", fresh)
-    cached = "cache_read_mtok" in prices
-    return Rates(
-        fresh_input=fresh,
-        cache_read=cache_read,
-        cache_write=cache_write,
-        cache_write_1h=rate("cache_write_1h", cache_write),
-        audio_input=audio,
-        audio_cache_read=rate("cache_audio_read", cache_read if cached else audio),
-        output=output,
-        reasoning=rate("output_reasoning", output),
-        audio_output=rate("output_audio", output),
-        web_search=_rate(prices.get("web_searches_kcount"), "kcount") or 0,
-        image_input=rate("input_image", fresh),
-        image_cache_read=rate("cache_image_read", cache_read if cached else rate("input_image", fresh)),
-        image_output=rate("output_image", output),
+def _listing(prices: Prices, when: Constraint = ALWAYS) -> Listing:
+    """Raises ValueError where one of the prices cannot be one."""
+    given = {key: value for key, value in prices.items() if value is not None}
+    starts = {step.start for value in given.values() if isinstance(value, Tiered) for step in value.tiers}
+    return Listing(
+        since=when.since,
+        hours=when.hours,
+        rates=_rates(given, -1),
+        tiers=tuple(Tier(start, _rates(given, start)) for start in sorted(starts)),
+        request=_rate(given, "requests_kcount", 3, -1) if "requests_kcount" in given else 0,
     )
 
 
-def _provider(name: str) -> Provider | None:
-    return find_provider_by_id(all_providers, _ALIASES.get(name, name))
+def _rates(given: dict[str, Decimal | Tiered], start: int) -> Rates:
+    """The rates for an input just longer than ``start`` tokens."""
+    own = {name: _rate(given, key, 6, start) for key, name in _TOKENS.items() if key in given}
+    own |= {name: _rate(given, key, 3, start) for key, name in _CALLS.items() if key in given}
+    for key in _HOURS:
+        if key in given:
+            own["audio_ms"] = round(Decimal(_rate(given, key, 0, start)) / _MS_AN_HOUR)
+    return Rates.of(own)
 
 
-def _model(provider: Provider, name: str) -> ModelInfo | None:
-    found = provider.find_model(name, all_providers=all_providers)
-    if found is None and "models/" in name:
-        # Google's clients may name a model by its resource: models/NAME, publishers/google/models/NAME.
-        return provider.find_model(name.rpartition("models/")[2], all_providers=all_providers)
-    return found
+def _rate(given: dict[str, Decimal | Tiered], key: str, exponent: int, start: int) -> int:
+    value = given[key]
+    try:
+        if isinstance(value, Decimal):
+            return rate(value, exponent)
+        steps = sorted(value.tiers, key=lambda step: step.start)
+        rates = [rate(value.base, exponent), *(rate(step.price, exponent) for step in steps)]
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+    return rates[sum(step.start <= start for step in steps)]
 
 
-def _lenders(provider: Provider) -> list[Provider]:
-    """Those whose models this provider offers too, at their prices."""
-    lent = provider.fallback_model_providers or ()
-    return [other for other in all_providers if other.id in lent]
+def _variants(model: FileModel) -> Iterator[Listing]:
+    """A listing for each stretch in which a service tier or a place has prices of its own.
+
+    Each price of a variant replaces the standard one on its own, so they are put together for every day and
+    hour at which some price changes.
+    """
+    variants = [each for each in model.price_variants or () if each.when.keys() <= _SELECTORS]
+    days = sorted({0, *(each.since for each in model.dated)})
+    seconds = sorted({0, *itertools.chain.from_iterable(each.hours or () for each in model.dated)})
+    hours = [None] if len(seconds) == 1 else list(itertools.pairwise([*seconds, _DAY]))
+    for tier, geo in _contexts(variants):
+        for stretch in hours:
+            last = None
+            for day in days:
+                at = day + (stretch[0] if stretch else 0)
+                standard = _standard(model, at)
+                prices = standard | _replaced(variants, tier, geo, at)
+                if prices != (standard if last is None else last):
+                    last = prices
+                    found = _listing(prices)
+                    yield replace(found, since=day, hours=stretch, service_tier=tier, geo=geo)
 
 
-def _context(service_tier: str, geo: str) -> dict[str, str]:
-    """What selects a variant: the source files what we call a service tier under three names."""
-    tier_names = ("service_tier", "processing", "speed")
-    return dict.fromkeys(tier_names, service_tier) | {"inference_geo": geo}
+def _contexts(variants: list[Variant]) -> list[tuple[str, str]]:
+    """Every pair of a service tier and a place that may select a variant."""
+    geos = {"", *(each.when.get(_PLACE, "") for each in variants)}
+    tiers = {"", *(word for each in variants for key, word in each.when.items() if key != _PLACE)}
+    return sorted(set(itertools.product(tiers, geos)) - {("", "")})
 
 
-def _bills_tokens(price: Price) -> bool:
-    every = (price.rates, *(tier.rates for tier in price.tiers))
-    return any(rates.fresh_input or rates.output for rates in every)
+def _standard(model: FileModel, at: int) -> Prices:
+    in_force = (each.prices for each in reversed(model.history) if each.when_in_force.holds(at))
+    return next(in_force, model.history[0].prices)
 
 
-def _is_free(provider: str, model: str) -> bool:
-    """A zero is believed only where the name asked for promises it; else it means that nobody knows."""
-    return provider == "openrouter" and model.lower().endswith(":free")
+def _replaced(variants: list[Variant], tier: str, geo: str, at: int) -> Prices:
+    """The prices that variants put in place of the standard ones; the first to name a key has it."""
+    context = dict.fromkeys(_SELECTORS, tier) | {_PLACE: geo}
+    replaced: Prices = {}
+    for variant in variants:
+        if variant.when_in_force.holds(at) and variant.when.items() <= context.items():
+            for key, value in variant.prices.items():
+                if value is not None:
+                    replaced.setdefault(key, value)
+    return replaced
 
 
-def _clock_times(providers: Iterable[Provider]) -> Iterator[time]:
-    for model in (model for provider in providers for model in provider.models):
-        for constraint in _constraints(model):
-            if isinstance(constraint, TimeOfDateConstraint):
-                yield constraint.start_time
-                yield constraint.end_time
+def _check(clause: Clause) -> None:
+    """Raises ValueError where a clause would not match as its source does."""
+    kinds = [name for name in Clause.__struct_fields__ if getattr(clause, name) is not None]
+    if len(kinds) != 1:
+        raise ValueError("its `match` is not understood")
+    if clause.regex is not None:
+        try:
+            re.compile(clause.regex)
+        except re.error as error:
+            raise ValueError(f"its `match` is no regular expression: {error}") from None
+    for inner in (*(clause.or_ or ()), *(clause.and_ or ())):
+        _check(inner)
 
 
-def _constraints(model: ModelInfo) -> Iterator[object]:
-    if isinstance(model.prices, list):
-        yield from (conditional.constraint for conditional in model.prices)
-    yield from (variant.constraint for variant in model.price_variants or ())
-
-
-def _seconds(moment: time) -> float:
-    """Seconds after UTC midnight of a time of day, which is UTC where it names no zone."""
-    on_a_day = datetime.combine(datetime(2000, 1, 2, tzinfo=UTC), moment)
-    utc = on_a_day.astimezone(UTC) if moment.tzinfo else on_a_day.replace(tzinfo=UTC)
-    return (utc - datetime.combine(utc.date(), time(), UTC)).total_seconds()
+def _newest(providers: Iterable[FileProvider], now: float) -> int:
+    """The newest day up to now that some price or variant starts on."""
+    days = (each.since for provider in providers for model in provider.models for each in model.dated)
+    return max((day for day in days if day <= now), default=0)

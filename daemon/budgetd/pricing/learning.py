@@ -10,14 +10,19 @@ from collections.abc import Iterable
 from math import ceil
 from typing import NamedTuple
 
+import msgspec
+
 from budgetd.metering.usage import Ask, Usage
+from budgetd.pricing.answers import Answers, Writing
 from budgetd.pricing.families import (
     EXPECTED_OUTPUT,
+    answers,
+    beside,
     capped,
-    expected_searches,
     family_usage,
     tokens_per_byte,
 )
+from budgetd.pricing.means import Mean, Ratio
 
 KEPT_MODELS = 256
 KEPT_THREADS = 1_024
@@ -34,8 +39,6 @@ PRIOR_OUTPUTS = 3
 
 PRIOR_BYTES = 8_192
 """What was known before weighs as much as so many bytes that were seen."""
-RATIO_KEPT = 0.98
-"""How much of what it weighs a ratio keeps with each request."""
 LEAST_RATIO = 0.25
 """Bodies full of pictures make few tokens of their bytes, and the next one may be text: of a request that
 continues none, no less is expected than this part of its family's tokens."""
@@ -48,7 +51,7 @@ SHRUNK = 1.05
 
 
 class Settled(NamedTuple):
-    """A row of the ledger to learn from: a request whose usage the provider reported."""
+    """A row of the ledger to learn from, if the provider reported its usage, which its basis tells."""
 
     model: str
     session: str
@@ -58,6 +61,9 @@ class Settled(NamedTuple):
     cache_read_tokens: int
     cache_write_tokens: int
     output_tokens: int
+    reasoning_tokens: int
+    output_bytes: int
+    basis: str
 
 
 class Learner:
@@ -66,23 +72,35 @@ class Learner:
     def __init__(self) -> None:
         self._models: OrderedDict[str, _Model] = OrderedDict()
         self._threads: OrderedDict[tuple[str, str], _Thread] = OrderedDict()
+        self._answers = Answers()
 
     def seed(self, rows: Iterable[Settled]) -> None:
         """Learn from the ledger; the newest row last. Bodies may have been compressed when they were counted,
         which the first request of a session puts right."""
         for row in rows:
+            if row.basis not in {"reported", "billed"}:
+                continue
             usage = Usage(
                 input_tokens=row.input_tokens,
                 cache_read_tokens=row.cache_read_tokens,
                 cache_write_tokens=row.cache_write_tokens,
                 output_tokens=row.output_tokens,
+                reasoning_tokens=row.reasoning_tokens,
             )
-            self.observe(
-                Ask(model=row.model, body_bytes=row.request_bytes), row.session, usage, row.settled_at
-            )
+            ask = Ask(model=row.model, body_bytes=row.request_bytes)
+            self.observe(ask, row.session, usage, row.settled_at, row.output_bytes)
 
-    def observe(self, ask: Ask, session: str, usage: Usage, at: float) -> None:
-        """Learn from a request whose usage was reported. ``at``: when it was settled, UTC epoch seconds."""
+    def observe(self, ask: Ask, session: str, usage: Usage, at: float, output_bytes: int = 0) -> None:
+        """Learn from a request whose usage was reported.
+
+        Args:
+            ask: what was asked for.
+            session: of the client.
+            usage: what was reported.
+            at: when it was settled, UTC epoch seconds.
+            output_bytes: of what was generated; 0 where that was not seen.
+        """
+        self._answers.observe(ask.model, usage, output_bytes)
         if not ask.understood or ask.body_bytes <= 0 or usage.input_tokens <= 0:
             return
         model = self._model(ask.model)
@@ -107,14 +125,22 @@ class Learner:
         else:
             tokens, read = model.input_of(ask), 0
             written = int(tokens * model.written.value)
-        return Usage(
+        return msgspec.structs.replace(
+            beside(ask),
             input_tokens=tokens,
             cache_read_tokens=read,
             cache_write_tokens=written,
             cache_write_1h_tokens=written if ask.cache_write_1h else 0,
-            output_tokens=capped(model.output * max(1, ask.choices), ask.output_cap),
-            web_searches=expected_searches(ask),
+            output_tokens=capped(model.output * answers(ask), ask.output_cap),
         )
+
+    def writing(self, model: str, family: str) -> Writing:
+        """What the bytes of a model's answers stand for: see `Answers.writing`."""
+        return self._answers.writing(model, family)
+
+    def correct(self, model: str, factor_pct: int) -> None:
+        """An invoice showed how far off the estimates of a model's output are: see `Answers.correct`."""
+        self._answers.correct(model, factor_pct)
 
     def _model(self, name: str) -> "_Model":
         model = self._models.get(name)
@@ -136,37 +162,6 @@ class Learner:
         return thread
 
 
-class _Mean:
-    """A mean of about the last few values."""
-
-    __slots__ = ("_last", "count", "value")
-
-    def __init__(self, last: int) -> None:
-        self._last = last
-        self.count = 0
-        self.value = 0.0
-
-    def add(self, value: float) -> None:
-        self.count = min(self.count + 1, self._last)
-        self.value += (value - self.value) / self.count
-
-
-class _Ratio:
-    """Tokens per byte: sums that fade, so that long bodies weigh more and old ones less."""
-
-    __slots__ = ("_bytes", "_tokens", "value")
-
-    def __init__(self, prior: float) -> None:
-        self.value = prior
-        self._bytes = float(PRIOR_BYTES)
-        self._tokens = prior * PRIOR_BYTES
-
-    def add(self, tokens: int, length: int) -> None:
-        self._tokens = self._tokens * RATIO_KEPT + tokens
-        self._bytes = self._bytes * RATIO_KEPT + length
-        self.value = self._tokens / self._bytes
-
-
 class _Model:
     """What is known of a model, whoever uses it."""
 
@@ -174,20 +169,20 @@ class _Model:
 
     def __init__(self, name: str) -> None:
         family = tokens_per_byte(name)
-        self.ratio = _Ratio(family)
+        self.ratio = Ratio(family, PRIOR_BYTES)
         self.least_ratio = family * LEAST_RATIO
-        self.beyond = _Mean(last=16)
+        self.beyond = Mean(last=16)
         """Input tokens from outside the body, of the requests that refer to some."""
-        self.written = _Mean(last=16)
+        self.written = Mean(last=16)
         """The part of a conversation's first request that is written to a cache."""
-        self.hit = _Mean(last=16)
+        self.hit = Mean(last=16)
         """The part of what a cache could give that it gives, where the provider caches unasked."""
         self._outputs = deque([EXPECTED_OUTPUT] * PRIOR_OUTPUTS, maxlen=KEPT_OUTPUTS)
         self.output = EXPECTED_OUTPUT
         """Output tokens expected of one choice."""
 
     def observe_output(self, ask: Ask, tokens: int) -> None:
-        each = tokens // max(1, ask.choices)
+        each = tokens // answers(ask)
         if ask.output_cap is not None and tokens >= ask.output_cap:
             each = max(each, self.output)  # it was cut off: how long it would have been is not known
         self._outputs.append(each)
@@ -230,10 +225,10 @@ class _Thread:
 
     def __init__(self, ratio: float) -> None:
         self._requests: deque[_Request] = deque(maxlen=KEPT_REQUESTS)
-        self._growth = _Ratio(ratio)
-        self._hit = _Mean(last=4)
+        self._growth = Ratio(ratio, PRIOR_BYTES)
+        self._hit = Mean(last=4)
         self._asked = False
-        self.written = _Mean(last=4)
+        self.written = Mean(last=4)
         """The part of the input not read from a cache that is written to it."""
 
     def before(self, body_bytes: int) -> _Request | None:

@@ -77,7 +77,8 @@ class Pricer:
         if self._free:
             return Estimate(expected_nusd=0, worst_nusd=0, expected=Usage())
         usage = self._learner and self._learner.expect(ask, session, self._at)
-        sized = estimate(ask, self.price(ask.model, ask.service_tier), usage)
+        bound = self._book.bound(self._provider, ask.model, self._at, service_tier=ask.service_tier)
+        sized = estimate(ask, self.price(ask.model, ask.service_tier), usage, bound)
         if max(sized.expected_nusd, sized.worst_nusd or 0) <= MOST_NUSD:
             return sized
         return msgspec.structs.replace(
@@ -142,10 +143,16 @@ class Pricer:
             return reading.usage, "reported"
         if failed:
             return reading.usage or Usage(), "reported"
+        if reading.pending:
+            return expected or estimate(ask, self.price(ask.model)).expected, "estimated"
         if reading.usage is not None or reading.output_bytes:
-            return streamed_usage(ask, reading, expected), "estimated"
+            return self._streamed(ask, reading, expected), "estimated"
         if not metered or not ask.understood:
             return expected or estimate(ask, self.price(ask.model)).expected, "unmetered"
         if reading.complete:
             return expected or estimate(ask, self.price(ask.model)).expected, "estimated"
-        return streamed_usage(ask, reading, expected), "estimated"
+        return self._streamed(ask, reading, expected), "estimated"
+
+    def _streamed(self, ask: Ask, reading: Reading, expected: Usage | None) -> Usage:
+        writing = self._learner and self._learner.writing(ask.model, reading.model or ask.model)
+        return streamed_usage(ask, reading, expected, writing)

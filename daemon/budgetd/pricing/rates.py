@@ -1,6 +1,8 @@
 """One model's price as exact integers, and what a usage costs by it. Where prices come from is not here."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -9,8 +11,31 @@ from budgetd.metering.usage import Usage
 SCALE = 10**15
 """Rates count 1/SCALE nanodollars, so that a published price of whatever decimals is an exact int."""
 
+_DOLLAR = 24
+"""A dollar is 10**24 of them."""
 
-class Rates(msgspec.Struct, frozen=True, kw_only=True):
+MOST_DOLLARS = 1_000_000
+"""No price is higher, whatever it is for: what is must be a slip of the pen."""
+
+_HEIRS = (
+    "audio_cache_read",
+    "image_cache_read",
+    "cache_read",
+    "cache_write_1h",
+    "cache_write",
+    "audio_input",
+    "image_input",
+    "reasoning",
+    "audio_output",
+    "image_output",
+)
+"""Classes that inherit, each before those it may inherit from."""
+
+FEES = ("web_search", "file_search")
+"""Classes that are billed beside what a model does, so that they alone make no price of it."""
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one token of each class costs, or one of what is not billed by tokens, in 1/SCALE nanodollars.
 
     The classes do not overlap: ``fresh_input`` is text neither read from nor written to a cache, ``output``
@@ -39,6 +64,37 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """For a character to be spoken."""
     audio_ms: int = 0
     """For a millisecond of sound."""
+
+    @classmethod
+    def of(cls, own: Mapping[str, int]) -> "Rates":
+        """Rates of which only these classes have a price of their own; tokens of the others bear their
+        parent's.
+        """
+        fresh, output = own.get("fresh_input", 0), own.get("output", 0)
+        audio, image = own.get("audio_input", fresh), own.get("image_input", fresh)
+        cache_write = own.get("cache_write", fresh)
+        inherited = {
+            "cache_read": fresh,
+            "cache_write": fresh,
+            "cache_write_1h": cache_write,
+            "audio_input": fresh,
+            "audio_cache_read": own.get("cache_read", audio),
+            "image_input": fresh,
+            "image_cache_read": own.get("cache_read", image),
+            "reasoning": output,
+            "audio_output": output,
+            "image_output": output,
+        }
+        return cls(**{**inherited, **own})
+
+    def own(self) -> dict[str, int]:
+        """The classes that do not cost just what they would inherit: ``Rates.of`` makes the same of them."""
+        own = msgspec.structs.asdict(self)
+        for name in _HEIRS:
+            rest = {other: value for other, value in own.items() if other != name}
+            if Rates.of(rest) == self:
+                own = rest
+        return own
 
     def dearest_input(self, *, cache_write_1h: bool) -> int:
         """The most an input token can cost; 1-hour cache writes count only if they were asked for."""
@@ -77,8 +133,10 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     """What one model of one provider costs at one time."""
 
     id: str
-    """Names the source and its version, the provider, the model, the UTC day and, where it changes the price,
-    the service tier."""
+    """Names the source and its version, the provider, the model, the UTC day and, where they change the
+    price, the service tier, the place and the person's override."""
+    model: str = ""
+    """What the source calls the model."""
     rates: Rates
     tiers: tuple[Tier, ...] = ()
     """By ascending start; the last one whose start the input exceeds holds, else ``rates``."""
@@ -86,6 +144,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     """What each exchange costs on top, in 1/SCALE nanodollars."""
     context_window: int | None = None
     """The most tokens the model takes in, where the source knows."""
+    max_output_tokens: int | None = None
+    """The most tokens the model puts out, where a source knows."""
 
     def cost_nusd(self, usage: Usage) -> int:
         """The cost of one exchange, rounded half to even once. Never negative.
@@ -121,22 +181,61 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
             return True
         return any(tier.rates.dearest_output() for tier in self.tiers)
 
+    def bills(self) -> bool:
+        """False where all is zero, fees of the provider's own tools apart."""
+        every = (self.rates, *(tier.rates for tier in self.tiers))
+        return self.request > 0 or any(
+            getattr(rates, name) for rates in every for name in Rates.__struct_fields__ if name not in FEES
+        )
+
+    def above(self, start: int) -> Rates:
+        """The rates of an exchange whose input is just longer than ``start`` tokens."""
+        return next((tier.rates for tier in reversed(self.tiers) if tier.start <= start), self.rates)
+
     def knows_web_search(self) -> bool:
         """Whether the fee of a provider's own web search is known."""
         return self.rates.web_search > 0
 
 
+def rate(dollars: Decimal, exponent: int = 0) -> int:
+    """Dollars for 10**exponent of something as a rate for one, rounded half to even.
+
+    Raises ValueError for what cannot be a price.
+    """
+    if not dollars.is_finite() or not 0 <= dollars <= MOST_DOLLARS:
+        raise ValueError(f"a price of ${dollars}")
+    # scaleb shifts the point without touching a digit; multiplying would round to 28 of them.
+    return round(dollars.scaleb(_DOLLAR - exponent))
+
+
 def dearest(id: str, prices: list[Price]) -> Price:
     """A price whose every rate is the dearest of ``prices``, tiers included, its window the widest."""
     every = [rates for price in prices for rates in (price.rates, *(tier.rates for tier in price.tiers))]
-    tops = {name: max(getattr(rates, name) for rates in every) for name in Rates.__struct_fields__}
+    return _top(id, prices, _tops(every), ())
+
+
+def dearest_by_tier(id: str, prices: list[Price]) -> Price:
+    """A price that is as dear as the dearest of ``prices``, class by class, at each length of the input."""
+    starts = sorted({tier.start for price in prices for tier in price.tiers})
+    tiers = tuple(Tier(start, _tops([price.above(start) for price in prices])) for start in starts)
+    return _top(id, prices, _tops([price.rates for price in prices]), tiers)
+
+
+def _top(id: str, prices: list[Price], rates: Rates, tiers: tuple[Tier, ...]) -> Price:
     windows = [price.context_window for price in prices if price.context_window is not None]
+    outputs = [price.max_output_tokens for price in prices if price.max_output_tokens is not None]
     return Price(
         id=id,
-        rates=Rates(**tops),
+        rates=rates,
+        tiers=tiers,
         request=max(price.request for price in prices),
         context_window=max(windows, default=None),
+        max_output_tokens=max(outputs, default=None),
     )
+
+
+def _tops(every: list[Rates]) -> Rates:
+    return Rates(**{name: max(getattr(rates, name) for rates in every) for name in Rates.__struct_fields__})
 
 
 def _input_cost(usage: Usage, rates: Rates) -> int:

@@ -15,17 +15,19 @@ import msgspec
 
 from budgetd.attribution.who import identify
 from budgetd.config import Config, Upstream
-from budgetd.errors import LedgerError
 from budgetd.metering import Ask, peek
 from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
+from budgetd.proxy.admission import admit
 from budgetd.proxy.connection import Connection
 from budgetd.proxy.headers import resized, upstream_head
 from budgetd.proxy.incoming import Incoming
 from budgetd.proxy.pool import ConnectError, Pool
 from budgetd.proxy.refusal import failure, refusal
 from budgetd.proxy.relay import Relay
-from budgetd.proxy.routes import Route, find_route
-from budgetd.proxy.till import Candidate, Held, Ticket, Till, Turned
+from budgetd.proxy.routes import Route, find_route, wants_socket
+from budgetd.proxy.session import Session
+from budgetd.proxy.till import Candidate, Ticket, Till, Turned
+from budgetd.proxy.websocket import Handshake, HandshakeError
 
 SILENCE_SECONDS = 1200.0
 """How long an upstream may say nothing at all before it is taken for dead: twice the SDKs' own time-out."""
@@ -42,6 +44,7 @@ class Forwarder:
         self._till = till
         self._pool = pool
         self._active: set[Relay] = set()
+        self._sessions: set[Session] = set()
         self._hosts: dict[str, bytes] = {}
         self._emptied: asyncio.Event | None = None
         """Set when nothing is in flight any more, once `stop` waits for that."""
@@ -51,28 +54,16 @@ class Forwarder:
         route = find_route(request.method, request.target, request.seen, self.config.upstreams)
         if route is None:
             return self._say_no_route(request)
-        if b"websocket" in request.seen.get(b"upgrade", b"").lower():
-            return self._say_no_websocket(request, route)
+        if wants_socket(request.seen):
+            return await self._upgrade(request, route)
         body, whole = await self._read(request)
         ticket: Ticket | None = None
         if route.billable:
-            admitted = self._admit(request, route, body, whole)
-            if isinstance(admitted, Held):
-                admitted = await self._wait(admitted)
+            admitted = await admit(self._till, self._candidate(request, route, body, whole))
             if isinstance(admitted, Turned):
                 self._turn_away(request, route, admitted, whole)
                 return whole
             ticket = admitted
-            try:
-                await ticket.committed
-            except LedgerError as error:
-                self._till.settle(ticket, "failed")
-                message = f"budgetd did not send this request, because it could not be recorded: {error}"
-                request.answer(failure(503, route.upstream.dialect, message, retry=True))
-                return whole
-            except asyncio.CancelledError:
-                self._till.settle(ticket, "failed")
-                raise
             if ticket.model:
                 changed = _downgraded(request, route, body, ticket.model) if whole else None
                 if changed is None:
@@ -100,12 +91,16 @@ class Forwarder:
     async def stop(self, grace_seconds: float) -> None:
         """Let what runs come to its end, for so long; then cut it, which settles it."""
         self._emptied = asyncio.Event()
-        if self._active:
+        for session in list(self._sessions):
+            session.retire()
+        if self._active or self._sessions:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), grace_seconds)
             for relay in list(self._active):
                 relay.connection.abort()
-        if self._active:
+            for session in list(self._sessions):
+                session.stop()
+        if self._active or self._sessions:
             await self._emptied.wait()
         self._pool.close()
 
@@ -126,7 +121,7 @@ class Forwarder:
                 return b"".join(pieces), False
         return b"".join(pieces), True
 
-    def _admit(self, request: Incoming, route: Route, body: bytes, whole: bool) -> Ticket | Held | Turned:
+    def _candidate(self, request: Incoming, route: Route, body: bytes, whole: bool) -> Candidate:
         size = len(body)
         replaceable = False
         if not whole:
@@ -138,30 +133,14 @@ class Forwarder:
             ask = peek(route.api or "openai.chat", request.target, body, encoding)
             replaceable = can_replace(route.api, route.path, ask, encoding)
         who = identify(request.seen, route.user, route.project, ask.session)
-        return self._till.admit(
-            Candidate(
-                route=route,
-                who=who,
-                ask=ask,
-                method=request.method,
-                request_bytes=size,
-                replaceable=replaceable,
-            )
+        return Candidate(
+            route=route,
+            who=who,
+            ask=ask,
+            method=request.method,
+            request_bytes=size,
+            replaceable=replaceable,
         )
-
-    async def _wait(self, held: Held) -> Ticket | Turned:
-        """What becomes of a held request. Nothing is sent to either side meanwhile."""
-        decided = held.decided
-        try:
-            await asyncio.wait((decided,))  # which, unlike awaiting it, leaves it to the till to decide
-        except asyncio.CancelledError:
-            decision = decided.result() if decided.done() else None
-            if decision is None:
-                self._till.abandon(held)
-            elif isinstance(decision, Ticket):  # the client left at the very moment
-                self._till.settle(decision, "failed")
-            raise
-        return decided.result()
 
     async def _connect(self, request: Incoming, route: Route, ticket: Ticket | None) -> Connection | None:
         """A connection to the upstream; None where there is none to be had, and the client has been told."""
@@ -193,13 +172,24 @@ class Forwarder:
         whole: bool,
     ) -> Relay:
         """Send the head and what is there of the body, in one write."""
-        upstream = route.upstream
+        relay = self._relay(request, route, connection, ticket)
+        connection.sending = not whole
+        host = self._host(route.upstream)
+        head = upstream_head(request.method, route.target, host, request.headers, request.seen)
+        if request.chunked:
+            body = _chunk(body) + (b"0\r\n\r\n" if whole else b"")
+        connection.write(head + body)
+        if ticket is not None:
+            ticket.kill = lambda: self._kill(request, route, relay, whole)
+        return relay
+
+    def _relay(self, request: Incoming, route: Route, connection: Connection, ticket: Ticket | None) -> Relay:
+        """Expect the response."""
 
         def ended(relay: Relay) -> None:
             self._active.discard(relay)
-            if self._emptied is not None and not self._active:
-                self._emptied.set()
-            self._pool.put(upstream.url, connection)
+            self._check_empty()
+            self._pool.put(route.upstream.url, connection)
             if ticket is not None:
                 ticket.kill = None
                 self._till.settle(ticket, relay.outcome)
@@ -211,16 +201,47 @@ class Forwarder:
         )
         self._active.add(relay)
         connection.begin(relay, bodiless=request.method == "HEAD")
-        connection.sending = not whole
-        head = upstream_head(
-            request.method, route.target, self._host(upstream), request.headers, request.seen
-        )
-        if request.chunked:
-            body = _chunk(body) + (b"0\r\n\r\n" if whole else b"")
-        connection.write(head + body)
-        if ticket is not None:
-            ticket.kill = lambda: self._kill(request, route, relay, whole)
         return relay
+
+    async def _upgrade(self, request: Incoming, route: Route) -> bool:
+        """Let a WebSocket session through, to its end. Nothing can follow it on its connection."""
+        if route.api is None or request.tap is None:
+            return self._say_no_websocket(request, route)
+        connection = await self._connect(request, route, None)
+        if connection is None or connection.transport is None:
+            return False
+        relays: list[Relay] = []
+
+        def declined() -> Connection:
+            free = msgspec.structs.replace(route, api=None)
+            relays.append(self._relay(request, free, connection, None))
+            return connection
+
+        handshake = Handshake(request, route, self._till, connection.transport, declined)
+        host = self._host(route.upstream)
+        head = upstream_head(request.method, route.target, host, request.headers, request.seen, upgrade=True)
+        connection.write(head)
+        try:
+            session = await handshake.answered()
+        except HandshakeError as error:
+            message = f"{route.upstream.name} did not accept a WebSocket session: {error}."
+            request.answer(failure(502, route.upstream.dialect, message, retry=True, close=True))
+            return False
+        if session is not None:
+            await self._attend(session)
+        for relay in relays:
+            await self._accompany(request, relay, True)
+            self._conclude(request, route, relay)
+        return False
+
+    async def _attend(self, session: Session) -> None:
+        """Stay with a session to its end."""
+        self._sessions.add(session)
+        try:
+            await session.run()
+        finally:
+            self._sessions.discard(session)
+            self._check_empty()
 
     def _kill(self, request: Incoming, route: Route, relay: Relay, whole: bool) -> None:
         """Cut both sides: a client that has got nothing yet is told why, any other sees a break."""
@@ -313,11 +334,15 @@ class Forwarder:
 
     def _say_no_websocket(self, request: Incoming, route: Route) -> bool:
         message = (
-            "budgetd cannot meter WebSocket sessions, so it does not let them through. Use HTTP: for Codex,"
-            " supports_websockets = false in its model provider."
+            f"budgetd cannot meter a WebSocket session at {route.path[:200]}, so it does not let it through."
+            " It knows /v1/realtime, /v1/responses and Gemini's BidiGenerateContent."
         )
         request.answer(failure(501, route.upstream.dialect, message, retry=False, close=True))
         return False
+
+    def _check_empty(self) -> None:
+        if self._emptied is not None and not self._active and not self._sessions:
+            self._emptied.set()
 
     def _host(self, upstream: Upstream) -> bytes:
         host = self._hosts.get(upstream.url)

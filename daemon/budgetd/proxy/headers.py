@@ -33,7 +33,19 @@ def resized(raw: RawHeaders, length: int) -> RawHeaders:
     return [(name, b"%d" % length if name.lower() == b"content-length" else value) for name, value in raw]
 
 
-def upstream_head(method: str, target: str, host: bytes, raw: RawHeaders, seen: dict[bytes, bytes]) -> bytes:
+UPGRADING = frozenset((b"connection", b"upgrade"))
+"""What an upgrade needs of them."""
+
+
+def upstream_head(
+    method: str,
+    target: str,
+    host: bytes,
+    raw: RawHeaders,
+    seen: dict[bytes, bytes],
+    *,
+    upgrade: bool = False,
+) -> bytes:
     """The head to send: the same names, case, order, duplicates and value bytes, `Host` replaced, hop-by-hop
     headers and our own `X-Budget-*` taken off.
 
@@ -43,12 +55,15 @@ def upstream_head(method: str, target: str, host: bytes, raw: RawHeaders, seen: 
         host: value of its `Host` header.
         raw: the headers as they came.
         seen: the same, from `index`.
+        upgrade: another protocol is asked for, so that its headers go on too.
     """
     dropped = HOP_BY_HOP
     if b"connection" in seen:
         named = b",".join(value for name, value in raw if name.lower() == b"connection")
         options = {option.strip() for option in named.lower().split(b",")}
         dropped = HOP_BY_HOP | (options - {b"transfer-encoding", b"content-length", b"host"})
+    if upgrade:
+        dropped -= UPGRADING
     parts = [method.encode(), b" ", target.encode("utf-8", "surrogateescape"), b" HTTP/1.1\r\n"]
     hosted = False
     for name, value in raw:

@@ -22,6 +22,18 @@ class Body(Protocol):
         ...
 
 
+class Tap(Protocol):
+    """Who takes what a client sends after a change of protocol."""
+
+    def data(self, data: bytes) -> None:
+        """Take bytes as they came."""
+        ...
+
+    def ended(self) -> bool:
+        """The client sends no more; whether its connection stays open for what it is sent."""
+        ...
+
+
 class Incoming(msgspec.Struct, eq=False):
     """A request as the listener took it."""
 
@@ -37,6 +49,8 @@ class Incoming(msgspec.Struct, eq=False):
     transport: asyncio.Transport
     drain: Callable[[], Awaitable[None]]
     """Waits until the client has taken most of what was written."""
+    tap: Callable[[Tap], None] | None = None
+    """Gives away all that the client sends after this request; None where it asks for no other protocol."""
 
     def answer(self, response: bytes) -> None:
         """Answer in our own name."""

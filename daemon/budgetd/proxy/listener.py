@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -20,7 +20,7 @@ from aiohttp.web_protocol import RequestHandler
 from budgetd.errors import LedgerError, StartError
 from budgetd.proxy.forward import Forwarder
 from budgetd.proxy.headers import index
-from budgetd.proxy.incoming import Incoming
+from budgetd.proxy.incoming import Incoming, Tap
 from budgetd.proxy.refusal import failure, fit
 
 # pyright: reportPrivateUsage=false
@@ -103,6 +103,7 @@ class Listener:
             body=None if payload is EMPTY_PAYLOAD else payload,
             transport=transport,
             drain=client._drain_helper,
+            tap=client.tap if client._upgraded else None,  # pyright: ignore[reportUnknownMemberType]
         )
         return await self._forwarder.handle(incoming) and not message.should_close
 
@@ -152,11 +153,21 @@ class Listener:
 class _Client(RequestHandler):
     """One client's connection. Its requests are answered one after another by one task."""
 
-    __slots__ = ("_listener",)
+    __slots__ = ("_listener", "_tap")
 
     def __init__(self, listener: Listener, server: web.Server, **settings: Any) -> None:
         super().__init__(server, **settings)
         self._listener = listener
+        self._tap: Tap | None = None
+
+    def tap(self, tap: Tap) -> None:
+        """Give away what comes from here on, and first what has come already."""
+        self._tap = tap
+        self.set_parser(cast(Any, _Feed(tap)))
+
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """See asyncio."""
+        return self._tap is not None and self._tap.ended()
 
     async def start(self) -> None:
         """Take requests from aiohttp's queue until the connection is to be closed."""
@@ -210,6 +221,21 @@ class _Client(RequestHandler):
             async with asyncio.timeout(LINGER_SECONDS):
                 while not payload.at_eof():
                     await payload.readany()
+
+
+class _Feed:
+    """Stands where aiohttp's own WebSocket parser would."""
+
+    def __init__(self, tap: Tap) -> None:
+        self._tap = tap
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Take bytes; there is no end that aiohttp needs to know of."""
+        self._tap.data(data)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """The connection is gone, which the handler's cancellation tells."""
 
 
 async def _unused(request: web.BaseRequest) -> web.StreamResponse:

@@ -22,28 +22,28 @@ REASONS = {
     504: "Gateway Timeout",
 }
 
+_REFUSED = {"gemini": "FAILED_PRECONDITION", "bedrock": "BudgetExceededException"}
+_FAILED = {
+    "anthropic": ("invalid_request_error", "api_error"),
+    "gemini": ("INVALID_ARGUMENT", "UNAVAILABLE"),
+    "bedrock": ("ValidationException", "ServiceUnavailableException"),
+}
+"""What each calls a fault of the client, and one of the server."""
+
 
 def refusal(api: Api | None, family: Family, message: str, *, close: bool = False) -> bytes:
     """The whole response to a request that the budget does not admit."""
-    if api == "gemini.generate" or family == "gemini":
-        body = _gemini(400, "FAILED_PRECONDITION", message)
-        return _response(400, body, retry=False, close=close)
-    status = 400 if api == "openai.responses" else 402
-    body = _anthropic("budget_exceeded", message)
-    if api in {"openai.chat", "openai.responses"} or (api is None and family == "openai"):
-        body = _openai("budget_exceeded", message)
-    return _response(status, body, retry=False, close=close)
+    shape = family if api is None else api.partition(".")[0]
+    status = 400 if shape == "gemini" or api == "openai.responses" else 402
+    kind = _REFUSED.get(shape, "budget_exceeded")
+    return _response(shape, status, kind, message, retry=False, close=close)
 
 
 def failure(status: int, family: Family | None, message: str, *, retry: bool, close: bool = False) -> bytes:
     """The whole response where the request could not be forwarded, or not to its end."""
-    if family == "gemini":
-        body = _gemini(status, "UNAVAILABLE" if status >= 500 else "INVALID_ARGUMENT", message)
-    elif family == "openai":
-        body = _openai("budgetd_error", message)
-    else:
-        body = _anthropic("api_error" if status >= 500 else "invalid_request_error", message)
-    return _response(status, body, retry=retry, close=close)
+    shape = family or "anthropic"
+    kind = _FAILED[shape][status >= 500] if shape in _FAILED else "budgetd_error"
+    return _response(shape, status, kind, message, retry=retry, close=close)
 
 
 def fit(response: bytes, method: str) -> bytes:
@@ -51,25 +51,29 @@ def fit(response: bytes, method: str) -> bytes:
     return response[: response.index(b"\r\n\r\n") + 4] if method == "HEAD" else response
 
 
-def _anthropic(kind: str, message: str) -> Any:
-    return {"type": "error", "error": {"type": kind, "message": message}}
+def _body(shape: str, status: int, kind: str, message: str) -> Any:
+    match shape:
+        case "anthropic":
+            return {"type": "error", "error": {"type": kind, "message": message}}
+        case "openai":
+            return {"error": {"message": message, "type": kind, "param": None, "code": kind}}
+        case "gemini":
+            return {"error": {"code": status, "message": message, "status": kind}}
+        case "ollama":
+            return {"error": message}
+        case _:  # Cohere's, and Bedrock's, which says the kind in a header
+            return {"message": message}
 
 
-def _openai(kind: str, message: str) -> Any:
-    return {"error": {"message": message, "type": kind, "param": None, "code": kind}}
-
-
-def _gemini(code: int, status: str, message: str) -> Any:
-    return {"error": {"code": code, "message": message, "status": status}}
-
-
-def _response(status: int, body: Any, *, retry: bool, close: bool) -> bytes:
-    content = msgspec.json.encode(body)
+def _response(shape: str, status: int, kind: str, message: str, *, retry: bool, close: bool) -> bytes:
+    content = msgspec.json.encode(_body(shape, status, kind, message))
     lines = [
         f"HTTP/1.1 {status} {REASONS[status]}",
         "content-type: application/json",
         f"content-length: {len(content)}",
     ]
+    if shape == "bedrock":
+        lines.append(f"x-amzn-errortype: {kind}")
     if not retry:
         lines.append("x-should-retry: false")
     if close:

@@ -14,28 +14,78 @@ from budgetd.config import Upstream
 from budgetd.metering import Api
 
 FREE = re.compile(
-    r"/count_tokens$|:countTokens$|/input_tokens$|/models(/[^:]*)?$|/files(/|$)|/uploads(/|$)|/moderations$"
-    r"|/cancel$|/v1/organizations(/|$)|^/api/(?!v1/|chat|generate|embed)"
+    r"/(count[-_]tokens|input_tokens|tokenize|detokenize|moderations|cancel)$|/count-tokens:rawPredict$"
+    r"|:(countTokens|computeTokens|cancel)$|/models(/[^:]*)?$|/(files|uploads|conversations|skills)(/|$)"
+    r"|/realtime/(client_secrets|sessions|transcription_sessions)$|/chat/completions/[^/]+$"
+    r"|/v1/organizations(/|$)|^/api/(?!v1/|chat|generate|embed)"
 )
-"""Paths below which a POST costs nothing: counting, listing, uploading, cancelling. What has one of the
-`SHAPES` always costs.
+"""Paths at which a POST costs nothing: counting, moderating, listing, uploading, cancelling. What has one of
+the `SHAPES` always costs.
 """
 
 SHAPES: tuple[tuple[str, Api], ...] = (
     ("/messages", "anthropic.messages"),
+    ("/messages/batches", "anthropic.batches"),
     ("/chat/completions", "openai.chat"),
+    ("/completions", "openai.completions"),
     ("/responses", "openai.responses"),
+    ("/responses/compact", "openai.responses"),
+    ("/decisions", "openai.responses"),
+    ("/images/generations", "openai.images"),
+    ("/images/edits", "openai.images"),
+    ("/images/variations", "openai.images"),
+    ("/audio/speech", "openai.speech"),
+    ("/audio/transcriptions", "openai.transcriptions"),
+    ("/audio/translations", "openai.transcriptions"),
     (":generateContent", "gemini.generate"),
     (":streamGenerateContent", "gemini.generate"),
+    (":embedContent", "gemini.embed"),
+    (":batchEmbedContents", "gemini.embed"),
+    (":predict", "gemini.embed"),
+    ("/v1/chat", "cohere.chat"),
+    ("/v2/chat", "cohere.chat"),
+    ("/v1/embed", "cohere.embed"),
+    ("/v2/embed", "cohere.embed"),
+    ("/rerank", "cohere.rerank"),
+    ("/converse", "bedrock.converse"),
+    ("/converse-stream", "bedrock.converse"),
+    ("/invoke", "bedrock.invoke"),
+    ("/invoke-with-response-stream", "bedrock.invoke"),
+    ("/api/chat", "ollama.generate"),
+    ("/api/generate", "ollama.generate"),
+    ("/api/embed", "ollama.generate"),
+    ("/api/embeddings", "ollama.generate"),
+    ("/embeddings", "openai.embeddings"),
 )
-"""How a path ends and what it speaks then, whatever the upstream: many answer in another's shape."""
+"""How a path ends and what it speaks then, whatever the upstream: many answer in another's shape. The first
+that fits counts.
+"""
+
+SOCKETS: tuple[tuple[str, Api], ...] = (
+    ("/realtime", "openai.realtime"),
+    ("/responses", "openai.responses"),
+    ("BidiGenerateContent", "gemini.live"),
+    ("BidiGenerateContentConstrained", "gemini.live"),
+)
+"""How a path ends and what is spoken over WebSocket then."""
+
+RAW_PREDICT = re.compile(r"/publishers/(\w+)/models/(?!count-tokens:)[^/]+:(rawPredict|streamRawPredict)$")
+"""Where Vertex AI passes a request on to a publisher's model as it is."""
+
+LATE: tuple[tuple[re.Pattern[str], Api], ...] = (
+    (re.compile(r"/responses/([^/]+)$"), "openai.responses"),
+    (re.compile(r"/messages/batches/([^/]+)/results$"), "anthropic.batches"),
+)
+"""What is asked for to learn what became of an earlier request, by its id."""
 
 OPENAI = re.compile(
     r"/v1/(chat|responses|completions|embeddings|images|audio|moderations|models|files|uploads|batches"
-    r"|fine_tuning|vector_stores|assistants|threads|realtime|conversations|containers|evals|videos)(/|$)"
+    r"|fine_tuning|vector_stores|assistants|threads|realtime|conversations|containers|evals|videos|decisions)(/|$)"
 )
 ANTHROPIC = re.compile(r"/v1/(messages|complete|organizations|skills)(/|$)|/api/|/$")
-GEMINI = re.compile(r"/(v1beta|v1alpha|upload/v1beta)/|:(generate|streamGenerate|embed|batchEmbed|count)")
+GEMINI = re.compile(
+    r"^/ws/google\.ai\.|/(v1beta|v1alpha|upload/v1beta)/|:(generate|streamGenerate|embed|batchEmbed|count)"
+)
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -52,6 +102,8 @@ class Route(msgspec.Struct, frozen=True):
     """False for what no provider charges for."""
     user: str = ""
     project: str = ""
+    late: str = ""
+    """The provider's id of an earlier request, where the answer tells what that one used."""
 
 
 def find_route(
@@ -81,17 +133,51 @@ def find_route(
         if family is None or family not in upstreams:
             return None
         upstream = upstreams[family]
-    api = _api(path)
+    late = ""
+    if wants_socket(headers):
+        spoken = _spoken(path) if method == "GET" else None
+        return Route(upstream, upstream.prefix + target, path, spoken, spoken is not None, user, project)
+    api = _api(path, upstream)
     billable = method in {"POST", "PUT", "PATCH"} and (api is not None or not FREE.search(path))
-    prefix = upstream.prefix
-    return Route(upstream, prefix + target, path, api if billable else None, billable, user, project)
+    if not billable:
+        api, late = _late(path) if method == "GET" else (None, "")
+    return Route(upstream, upstream.prefix + target, path, api, billable, user, project, late)
 
 
-def _api(path: str) -> Api | None:
+def wants_socket(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request asks for a WebSocket, by its headers' lower-case names."""
+    return b"websocket" in headers.get(b"upgrade", b"").lower()
+
+
+def _api(path: str, upstream: Upstream) -> Api | None:
+    raw = RAW_PREDICT.search(path)
+    if raw is not None:
+        return "anthropic.messages" if raw[1] == "anthropic" else "openai.chat"
     for ending, api in SHAPES:
+        if path.endswith(ending):
+            return "openai.chat" if ending == "/v1/chat" and not _is_cohere(upstream) else api
+    return None
+
+
+def _is_cohere(upstream: Upstream) -> bool:
+    """Whether ``/v1/chat`` is Cohere's there; Writer speaks OpenAI's dialect at the same path."""
+    return "cohere" in (upstream.dialect, upstream.provider)
+
+
+def _spoken(path: str) -> Api | None:
+    """What is spoken over a WebSocket."""
+    for ending, api in SOCKETS:
         if path.endswith(ending):
             return api
     return None
+
+
+def _late(path: str) -> tuple[Api | None, str]:
+    """What is learned of an earlier request, and its id."""
+    for pattern, api in LATE:
+        if asked := pattern.search(path):
+            return api, unquote(asked[1])
+    return None, ""
 
 
 def _family(path: str, headers: Mapping[bytes, bytes]) -> str | None:

@@ -29,6 +29,8 @@ class Candidate(msgspec.Struct, frozen=True):
     request_bytes: int
     replaceable: bool = False
     """Another model can be put into it, so that it can be downgraded."""
+    begun: bool = False
+    """The provider has begun to answer it unasked, so that it costs whatever is decided."""
 
 
 class Ticket(msgspec.Struct, eq=False):
@@ -41,6 +43,8 @@ class Ticket(msgspec.Struct, eq=False):
     started_at: float
     model: str = ""
     """The model to ask for instead of the candidate's; empty where nothing is replaced."""
+    refused: str = ""
+    """Why a request that had begun unasked must be cut, for a person; empty where it may go on."""
     kill: Callable[[], None] | None = None
     """Cuts the request on both sides, which settles it as killed; there from when it has been sent."""
     phase: Literal["sent", "answering", "draining"] = "sent"
@@ -71,7 +75,9 @@ class Till(Protocol):
     """The budget as the proxy sees it."""
 
     def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
-        """Decide at once: reserve, hold, or say why not."""
+        """Decide at once: reserve, hold, or say why not. One that has begun is let in, and its ticket says
+        whether it must be cut.
+        """
         ...
 
     def abandon(self, held: Held) -> None:

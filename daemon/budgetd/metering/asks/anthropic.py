@@ -20,6 +20,13 @@ class _UserId(msgspec.Struct):
 class _Tool(msgspec.Struct):
     type: str | None = None
     max_uses: Count | None = None
+    model: str | None = None
+    max_tokens: Count | None = None
+
+
+class _Fallback(msgspec.Struct):
+    model: str | None = None
+    max_tokens: Count | None = None
 
 
 class _Edit(msgspec.Struct):
@@ -41,6 +48,7 @@ class _Request(msgspec.Struct):
     mcp_servers: list[object] | None = None
     container: object = None
     context_management: _ContextManagement | None = None
+    fallbacks: list[_Fallback] | str | None = None
 
 
 _REQUESTS = Decoder(_Request)
@@ -48,6 +56,9 @@ _USER_IDS = Decoder(_UserId)
 
 _CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_", "browser_")
 """How the types of tools begin that the client runs; all other types run at Anthropic."""
+
+_ADVISOR = "advisor_"
+"""How the type of the tool begins that asks another model."""
 
 _MARKS = re.compile(rb'"(?:url"\s*[,}]|(?:file_id|previous_message_id)"\s*:\s*"|ttl"\s*:\s*"1h")')
 """A source of type "url", a file or an earlier message by its id, a cache entry kept for an hour."""
@@ -61,10 +72,13 @@ def ask(target: str, body: bytes) -> Ask:
         return Ask(understood=False, body_bytes=len(body))
     marks = {bytes(mark[1:4]) for mark in _MARKS.findall(body)}
     refers = marks - {b"ttl"} or request.mcp_servers or request.container
+    advisors = [tool for tool in request.tools or () if (tool.type or "").startswith(_ADVISOR)]
+    fallbacks = _fallbacks(request)
     return Ask(
         model=name(request.model),
+        others=tuple(name(each.model) for each in (*advisors, *fallbacks)),
         stream=bool(request.stream),
-        output_cap=request.max_tokens,
+        output_cap=_output_cap(request, advisors, fallbacks),
         open_input=bool(refers),
         server_tool_uses=_server_tool_uses(request),
         service_tier=name(tier(request.service_tier, request.speed)),
@@ -72,6 +86,21 @@ def ask(target: str, body: bytes) -> Ask:
         body_bytes=len(body),
         session=_session(request.metadata),
     )
+
+
+def _fallbacks(request: _Request) -> list[_Fallback]:
+    """The models to try where one declines. Which they are by default is not said."""
+    if isinstance(request.fallbacks, str):
+        return [_Fallback()]
+    return request.fallbacks or []
+
+
+def _output_cap(request: _Request, advisors: list[_Tool], fallbacks: list[_Fallback]) -> int | None:
+    """What each call of a model may write at most, whichever model it is."""
+    caps = [request.max_tokens, *(each.max_tokens for each in advisors)]
+    caps += [each.max_tokens for each in fallbacks if each.max_tokens is not None]
+    known = [cap for cap in caps if cap is not None]
+    return max(known) if len(known) == len(caps) else None
 
 
 def _server_tool_uses(request: _Request) -> int | None:
@@ -84,7 +113,8 @@ def _server_tool_uses(request: _Request) -> int | None:
         uses += tool.max_uses
     if request.mcp_servers:
         return None
-    # A compaction reads the whole context once more, just as the result of a tool does.
+    # A compaction reads the whole context once more, just as the result of a tool does; so does a fallback.
+    uses += len(_fallbacks(request))
     edits = (request.context_management and request.context_management.edits) or ()
     return uses + any((edit.type or "").startswith("compact") for edit in edits)
 

@@ -1,4 +1,5 @@
-"""What a request to Gemini's generateContent or streamGenerateContent asks for, at Google or at Vertex AI.
+"""What a request to Gemini's generateContent, streamGenerateContent or embedContent asks for, at Google or at
+Vertex AI.
 
 The model, and whether it streams, stand in the path. Keys may be written in camel case or with underscores.
 """
@@ -29,7 +30,16 @@ class _Request(msgspec.Struct):
     tools: list[dict[str, object]] | None = None
 
 
+class _Parameters(msgspec.Struct, rename="camel"):
+    sample_count: Count | None = None
+
+
+class _Embedding(msgspec.Struct):
+    parameters: _Parameters | None = None
+
+
 _REQUESTS = Decoder(_Request)
+_EMBEDDINGS = Decoder(_Embedding)
 
 _CLIENT_TOOLS = {"functionDeclarations", "function_declarations", "computerUse", "computer_use"}
 """Tools that the client runs; all others run at Google."""
@@ -58,6 +68,25 @@ def ask(target: str, body: bytes) -> Ask:
         open_input=bool(cached) or _ELSEWHERE.search(body) is not None,
         server_tool_uses=None if runs_tools else 0,
         service_tier=name(request.camel_service_tier or request.service_tier),
+        body_bytes=len(body),
+    )
+
+
+def embed(target: str, body: bytes) -> Ask:
+    """What a request to embed asks for, or to predict, as Vertex AI says for embeddings and for pictures."""
+    model, verb = _model_and_verb(target)
+    request = _EMBEDDINGS.decode(body)
+    if request is None:
+        return Ask(model=model, understood=False, body_bytes=len(body))
+    sent = request.parameters or _Parameters()
+    images = max(sent.sample_count or 1, 1) if "imag" in model else 0
+    return Ask(
+        model=model,
+        # Other models that predict may write.
+        output_cap=0 if images or verb != "predict" or "embed" in model else None,
+        images=images,
+        choices=max(images, 1),
+        open_input=_ELSEWHERE.search(body) is not None,
         body_bytes=len(body),
     )
 

@@ -7,8 +7,9 @@ message (a compaction, an advisor) bill on top of the totals.
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name, size
-from budgetd.metering.tally import tier
+from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.tally import tier, total
+from budgetd.metering.text import Text
 from budgetd.metering.usage import Reading, Usage
 
 
@@ -86,7 +87,7 @@ class Reader:
         self._reported = False
         self._failed = False
         self._complete = False
-        self._output_bytes = 0
+        self.text = Text()
 
     def event(self, document: bytes) -> None:
         """Take one event of a streamed response."""
@@ -97,7 +98,7 @@ class Reader:
             if (delta := event.delta) is not None:
                 # Each kind of delta has one of them.
                 text = delta.text or delta.partial_json or delta.thinking or delta.content
-                self._output_bytes += size(text)
+                self.text.add(text)
         elif event.type == "message_start":
             self._begin(event.message or _Message())
         elif event.type == "message_delta":
@@ -115,7 +116,8 @@ class Reader:
         self._begin(message)
         self._complete = self._reported
         for block in message.content or ():
-            self._output_bytes += size(block.text) + size(block.thinking) + len(bytes(block.input))
+            self.text.add(block.text, block.thinking)
+            self.text.add_json(bytes(block.input))
 
     def reading(self) -> Reading:
         """All that is known so far."""
@@ -128,7 +130,7 @@ class Reader:
             service_tier=name(tier(self._report.service_tier, self._report.speed)),
             geo="" if self._report.inference_geo == "not_available" else name(self._report.inference_geo),
             response_id=name(self._id),
-            output_bytes=self._output_bytes,
+            output_bytes=self.text.length,
         )
 
     def _begin(self, message: _Message) -> None:
@@ -156,9 +158,9 @@ class Reader:
                 continue
             model = name(iteration.model)
             if model in ("", self._model):
-                usage = _sum(usage, _usage(iteration))
+                usage = total(usage, _usage(iteration))
             else:
-                others[model] = _sum(others.get(model, Usage()), _usage(iteration))
+                others[model] = total(others.get(model, Usage()), _usage(iteration))
         details, tools = report.output_tokens_details, report.server_tool_use
         if details is not None or tools is not None:
             usage = msgspec.structs.replace(
@@ -187,7 +189,3 @@ def _usage(report: _Iteration) -> Usage:
         cache_write_1h_tokens=written - for_5m if for_1h else 0,
         output_tokens=report.output_tokens or 0,
     )
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(**{field: getattr(one, field) + getattr(other, field) for field in Usage.__struct_fields__})

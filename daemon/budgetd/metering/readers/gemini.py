@@ -1,17 +1,23 @@
 """Gemini generateContent and streamGenerateContent, also as Vertex AI serves them.
 
 Every chunk of a stream carries a report; they do not only grow, so the largest of each count is taken.
-Thoughts are output, and the results of tools are input, though neither is in the count of its name.
+Thoughts are output, and the results of tools are input, though neither is in the count of its name. Video and
+documents are billed as text.
 """
+
+from collections.abc import Iterable
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name, size
+from budgetd.metering.decoder import Count, Decoder, name
 from budgetd.metering.tally import tally
+from budgetd.metering.text import Text
 from budgetd.metering.usage import Reading, Usage
 
 
-class _Modality(msgspec.Struct, rename="camel"):
+class Modality(msgspec.Struct, rename="camel"):
+    """How many of some tokens are text, pictures, sound, …"""
+
     modality: str | None = None
     token_count: Count | None = None
 
@@ -22,10 +28,10 @@ class _Report(msgspec.Struct, rename="camel"):
     thoughts_token_count: Count | None = None
     tool_use_prompt_token_count: Count | None = None
     cached_content_token_count: Count | None = None
-    prompt_tokens_details: list[_Modality] | None = None
-    tool_use_prompt_tokens_details: list[_Modality] | None = None
-    cache_tokens_details: list[_Modality] | None = None
-    candidates_tokens_details: list[_Modality] | None = None
+    prompt_tokens_details: list[Modality] | None = None
+    tool_use_prompt_tokens_details: list[Modality] | None = None
+    cache_tokens_details: list[Modality] | None = None
+    candidates_tokens_details: list[Modality] | None = None
     service_tier: str | None = None
 
 
@@ -78,11 +84,24 @@ _RESPONSES = Decoder(_Response)
 class _Counts:
     """The largest of each count so far."""
 
-    __slots__ = ("audio", "cached", "cached_audio", "candidates", "prompt", "spoken", "thoughts", "tools")
+    __slots__ = (
+        "cached",
+        "cached_image",
+        "cached_sound",
+        "candidates",
+        "drawn",
+        "image",
+        "prompt",
+        "sound",
+        "spoken",
+        "thoughts",
+        "tools",
+    )
 
     def __init__(self) -> None:
         self.prompt = self.tools = self.cached = self.candidates = self.thoughts = 0
-        self.audio = self.cached_audio = self.spoken = 0
+        self.sound = self.cached_sound = self.spoken = 0
+        self.image = self.cached_image = self.drawn = 0
 
     def raise_to(self, report: _Report) -> None:
         """Take the counts of `report` that are larger."""
@@ -91,10 +110,15 @@ class _Counts:
         self.cached = max(self.cached, report.cached_content_token_count or 0)
         self.candidates = max(self.candidates, report.candidates_token_count or 0)
         self.thoughts = max(self.thoughts, report.thoughts_token_count or 0)
-        audio = _audio(report.prompt_tokens_details) + _audio(report.tool_use_prompt_tokens_details)
-        self.audio = max(self.audio, audio)
-        self.cached_audio = max(self.cached_audio, _audio(report.cache_tokens_details))
-        self.spoken = max(self.spoken, _audio(report.candidates_tokens_details))
+        into = (*(report.prompt_tokens_details or ()), *(report.tool_use_prompt_tokens_details or ()))
+        self.sound = max(self.sound, tokens_of("AUDIO", into))
+        self.image = max(self.image, tokens_of("IMAGE", into))
+        if cached := report.cache_tokens_details:
+            self.cached_sound = max(self.cached_sound, tokens_of("AUDIO", cached))
+            self.cached_image = max(self.cached_image, tokens_of("IMAGE", cached))
+        if out := report.candidates_tokens_details:
+            self.spoken = max(self.spoken, tokens_of("AUDIO", out))
+            self.drawn = max(self.drawn, tokens_of("IMAGE", out))
 
     def usage(self, searches: int) -> Usage:
         """What they come to."""
@@ -102,12 +126,15 @@ class _Counts:
             input_tokens=self.prompt + self.tools,
             cache_read=self.cached,
             cache_write=0,
-            input_audio=self.audio,
-            cache_read_audio=self.cached_audio,
+            input_audio=self.sound,
+            cache_read_audio=self.cached_sound,
             output_tokens=self.candidates + self.thoughts,
             reasoning=self.thoughts,
             output_audio=self.spoken,
             web_searches=searches,
+            input_image=self.image,
+            cache_read_image=self.cached_image,
+            output_image=self.drawn,
         )
 
 
@@ -122,7 +149,7 @@ class Reader:
         self._searches = 0
         self._failed = False
         self._complete = False
-        self._output_bytes = 0
+        self.text = Text()
 
     def event(self, document: bytes) -> None:
         """Take one chunk of a streamed response."""
@@ -154,17 +181,22 @@ class Reader:
             model=name(self._model),
             service_tier=name(self._tier),
             response_id=name(self._id),
-            output_bytes=self._output_bytes,
+            output_bytes=self.text.length,
         )
 
     def _generated(self, candidates: list[_Candidate]) -> None:
         searches = 0
         for candidate in candidates:
             for part in (candidate.content and candidate.content.parts) or ():
-                self._output_bytes += _size(part)
+                self._take(part)
             grounding = candidate.grounding_metadata
             searches += len((grounding and grounding.web_search_queries) or ())
         self._searches = max(self._searches, searches)
+
+    def _take(self, part: _Part) -> None:
+        self.text.add(part.text, part.executable_code and part.executable_code.code)
+        if part.function_call is not None:
+            self.text.add_json(bytes(part.function_call.args))
 
     def _reported(self, report: _Report) -> None:
         self._tier = report.service_tier or self._tier
@@ -173,15 +205,6 @@ class Reader:
         self._counts.raise_to(report)
 
 
-def _size(part: _Part) -> int:
-    call, code = part.function_call, part.executable_code
-    called = 0 if call is None else len(bytes(call.args))
-    return size(part.text) + called + size(code and code.code)
-
-
-def _audio(details: list[_Modality] | None) -> int:
-    tokens = 0
-    for each in details or ():
-        if each.modality == "AUDIO":
-            tokens += each.token_count or 0
-    return tokens
+def tokens_of(modality: str, details: Iterable[Modality]) -> int:
+    """The tokens of one modality."""
+    return sum(each.token_count or 0 for each in details if each.modality == modality)

@@ -1,29 +1,45 @@
-"""OpenAI Chat Completions: usage comes in the last chunk of a stream, and only if it was asked for.
+"""OpenAI Chat Completions, and the Completions before them: usage comes in the last chunk of a stream, and
+only if it was asked for.
 
-Many other providers speak this dialect; some state what they charge (``usage.cost``).
+Many other providers speak this dialect, with counts of their own beside it; some state what they charge.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name, size
-from budgetd.metering.readers.openai_usage import InputDetails, OutputDetails, usage_of
+from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.readers.openai_usage import (
+    InputDetails,
+    OutputDetails,
+    Stated,
+    milliseconds,
+    stated_nusd,
+    usage_of,
+)
+from budgetd.metering.text import Text
 from budgetd.metering.usage import Reading, Usage
 
-NUSD_PER_USD = 1_000_000_000
-MOST_USD = 1_000_000_000
-"""A larger cost is not believed."""
+
+class _ServerToolUse(msgspec.Struct):
+    web_search_requests: Count | None = None
 
 
-class _Report(msgspec.Struct):
+class _Report(Stated):
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
     total_tokens: Count | None = None
     prompt_tokens_details: InputDetails | None = None
     completion_tokens_details: OutputDetails | None = None
-    cost: Decimal | None = None
-    is_byok: bool | None = None
+    prompt_cache_hit_tokens: Count | None = None
+    num_cached_tokens: Count | None = None
+    prompt_audio_seconds: Decimal | None = None
+    server_tool_use_details: _ServerToolUse | None = None
+
+
+class _Groq(msgspec.Struct):
+    usage: _Report | None = None
 
 
 class _Function(msgspec.Struct):
@@ -35,8 +51,17 @@ class _ToolCall(msgspec.Struct):
     custom: _Function | None = None
 
 
+class _Thought(msgspec.Struct):
+    text: str | None = None
+
+
+class _Piece(msgspec.Struct):
+    text: str | None = None
+    thinking: list[_Thought] | None = None
+
+
 class _Text(msgspec.Struct):
-    content: str | None = None
+    content: str | list[_Piece] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
@@ -46,6 +71,7 @@ class _Text(msgspec.Struct):
 class _Choice(msgspec.Struct):
     delta: _Text | None = None
     message: _Text | None = None
+    text: str | None = None
 
 
 class _Completion(msgspec.Struct):
@@ -56,6 +82,7 @@ class _Completion(msgspec.Struct):
     service_tier: str | None = None
     choices: list[_Choice] | None = None
     usage: _Report | None = None
+    x_groq: _Groq | None = None
     error: object = None
 
 
@@ -72,7 +99,7 @@ class Reader:
         self._report: _Report | None = None
         self._failed = False
         self._complete = False
-        self._output_bytes = 0
+        self.text = Text()
 
     def event(self, document: bytes) -> None:
         """Take one event of a streamed response."""
@@ -97,9 +124,9 @@ class Reader:
             complete=self._complete and not self._failed,
             model=name(self._model),
             service_tier=name(self._tier),
-            cost_nusd=None if report is None else _cost_nusd(report),
+            cost_nusd=None if report is None else stated_nusd(report),
             response_id=name(self._id),
-            output_bytes=self._output_bytes,
+            output_bytes=self.text.length,
         )
 
     def _take(self, document: bytes) -> _Completion | None:
@@ -111,36 +138,43 @@ class Reader:
         self._id = part.id or self._id
         self._model = part.model or self._model
         self._tier = part.service_tier or self._tier
-        self._report = part.usage or self._report
+        report = part.usage or (part.x_groq and part.x_groq.usage)
+        if report:
+            # Also one that comes with an error is final.
+            self._report, self._failed = report, False
         for choice in part.choices or ():
             text = choice.delta or choice.message
             if text is not None:
-                self._output_bytes += _size(text)
+                self.text.add(*_texts(text))
+            elif choice.text is not None:
+                self.text.add(choice.text)
         return part
 
 
-def _size(text: _Text) -> int:
-    length = size(text.content) + size(text.reasoning_content or text.reasoning) + size(text.refusal)
+def _texts(text: _Text) -> Iterator[str | None]:
+    if isinstance(text.content, list):
+        # Mistral's content where it thinks: a list of texts and of thoughts, which are lists of texts.
+        for piece in text.content:
+            yield piece.text
+            yield from (thought.text for thought in piece.thinking or ())
+    else:
+        yield text.content
+    yield text.reasoning_content or text.reasoning
+    yield text.refusal
     for call in text.tool_calls or ():
         function = call.function or call.custom
-        length += size(function and function.arguments)
-    return length
+        yield function and function.arguments
 
 
 def _usage(report: _Report) -> Usage:
+    tools = report.server_tool_use_details
     return usage_of(
         report.prompt_tokens,
         report.completion_tokens,
         report.total_tokens,
         report.prompt_tokens_details,
         report.completion_tokens_details,
-        web_searches=0,
+        cached=report.prompt_cache_hit_tokens or report.num_cached_tokens or 0,
+        web_searches=(tools and tools.web_search_requests) or 0,
+        input_audio_ms=milliseconds(report.prompt_audio_seconds),
     )
-
-
-def _cost_nusd(report: _Report) -> int | None:
-    """The stated cost; with a key of one's own at the provider behind, it is not the whole cost."""
-    cost = report.cost
-    if cost is None or report.is_byok or not cost.is_finite() or not 0 <= cost <= MOST_USD:
-        return None
-    return round(cost * NUSD_PER_USD)

@@ -1,16 +1,28 @@
 """OpenAI Responses: usage comes with the event that ends the response, and tools report theirs apart.
 
-A response that runs in the background reports nothing until it is fetched.
+A response that runs in the background reports nothing until it is fetched. What fetches it, compacts a
+conversation or comes over a WebSocket reads alike.
 """
+
+from collections.abc import Iterator
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name, size
-from budgetd.metering.readers.openai_usage import InputDetails, OutputDetails, usage_of
+from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.readers.openai_usage import (
+    InputDetails,
+    OutputDetails,
+    PictureReport,
+    Stated,
+    pictures_usage,
+    stated_nusd,
+    usage_of,
+)
+from budgetd.metering.text import Text
 from budgetd.metering.usage import Reading, Usage
 
 
-class _Report(msgspec.Struct):
+class _Report(Stated):
     input_tokens: Count | None = None
     output_tokens: Count | None = None
     total_tokens: Count | None = None
@@ -22,15 +34,9 @@ class _WebSearch(msgspec.Struct):
     num_requests: Count | None = None
 
 
-class _ImageGeneration(msgspec.Struct):
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    cached_tokens: Count | None = None
-
-
 class _ToolUsage(msgspec.Struct):
     web_search: _WebSearch | None = None
-    image_gen: _ImageGeneration | None = None
+    image_gen: PictureReport | None = None
 
 
 class _Action(msgspec.Struct):
@@ -61,6 +67,7 @@ class _Response(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     status: str | None = None
+    background: bool | None = None
     service_tier: str | None = None
     usage: _Report | None = None
     tool_usage: _ToolUsage | None = None
@@ -80,6 +87,7 @@ _RESPONSES = Decoder(_Response)
 
 _RUNNING = ("queued", "in_progress")
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
+_FILE_SEARCH = "file_search_call"
 _NOT_TEXT = ("response.audio.delta", "response.shell_call_output_content.delta")
 _IMAGE_MODEL = "gpt-image-1"
 """The model that makes images where the tool names none."""
@@ -91,9 +99,10 @@ class Reader:
     def __init__(self) -> None:
         self._response = _Response()
         self._searches = 0
+        self._file_searches = 0
         self._failed = False
         self._complete = False
-        self._output_bytes = 0
+        self.text = Text()
 
     def event(self, document: bytes) -> None:
         """Take one event of a streamed response."""
@@ -103,12 +112,14 @@ class Reader:
         kind = event.type
         if kind.endswith(".delta"):
             if kind not in _NOT_TEXT:
-                self._output_bytes += size(event.delta)
+                self.text.add(event.delta)
         elif event.response is not None:
             self._update(event.response)
             self._complete = self._complete or kind in _ENDS
         elif kind == "response.output_item.done":
-            self._searches += event.item is not None and _is_search(event.item)
+            if event.item is not None:
+                self._searches += _is_search(event.item)
+                self._file_searches += event.item.type == _FILE_SEARCH
         elif kind == "error":
             self._failed = True
 
@@ -119,19 +130,22 @@ class Reader:
             return
         self._update(response)
         self._complete = response.usage is not None and response.status not in _RUNNING
-        self._output_bytes = sum(map(_size, response.output or ()))
+        for item in response.output or ():
+            self.text.add(*_texts(item))
 
     def reading(self) -> Reading:
         """All that is known so far."""
-        response = self._response
+        response, report = self._response, self._response.usage
         return Reading(
-            usage=None if response.usage is None else _usage(response.usage, self._searches),
+            usage=None if report is None else _usage(report, self._searches, self._file_searches),
             others=_others(response),
             complete=self._complete and not self._failed,
+            pending=bool(response.background) and response.status in _RUNNING,
             model=name(response.model),
             service_tier=name(response.service_tier),
+            cost_nusd=None if report is None else stated_nusd(report),
             response_id=name(response.id),
-            output_bytes=self._output_bytes,
+            output_bytes=self.text.length,
         )
 
     def _update(self, response: _Response) -> None:
@@ -141,6 +155,8 @@ class Reader:
                 setattr(self._response, field, value)
         if response.output:
             self._searches = max(self._searches, sum(map(_is_search, response.output)))
+            file_searches = sum(item.type == _FILE_SEARCH for item in response.output)
+            self._file_searches = max(self._file_searches, file_searches)
             self._response.output = None
         billed = response.tool_usage and response.tool_usage.web_search
         if billed and billed.num_requests is not None and response.usage is not None:
@@ -152,13 +168,14 @@ def _is_search(item: _Item) -> bool:
     return item.type == "web_search_call" and (item.action is None or item.action.type in (None, "search"))
 
 
-def _size(item: _Item) -> int:
-    parts = [*(item.content or ()), *(item.summary or ())]
-    written = size(item.arguments) + size(item.input) + size(item.code)
-    return written + sum(size(part.text) + size(part.refusal) for part in parts)
+def _texts(item: _Item) -> Iterator[str | None]:
+    for part in (*(item.content or ()), *(item.summary or ())):
+        yield part.text
+        yield part.refusal
+    yield from (item.arguments, item.input, item.code)
 
 
-def _usage(report: _Report, searches: int) -> Usage:
+def _usage(report: _Report, searches: int, file_searches: int) -> Usage:
     return usage_of(
         report.input_tokens,
         report.output_tokens,
@@ -166,6 +183,7 @@ def _usage(report: _Report, searches: int) -> Usage:
         report.input_tokens_details,
         report.output_tokens_details,
         web_searches=searches,
+        file_searches=file_searches,
     )
 
 
@@ -175,10 +193,4 @@ def _others(response: _Response) -> tuple[tuple[str, Usage], ...]:
     if not images or not (images.input_tokens or images.output_tokens):
         return ()
     makers = [tool.model for tool in response.tools or () if tool.type == "image_generation" and tool.model]
-    into = images.input_tokens or 0
-    usage = Usage(
-        input_tokens=into,
-        cache_read_tokens=min(images.cached_tokens or 0, into),
-        output_tokens=images.output_tokens or 0,
-    )
-    return ((name(makers[0] if makers else _IMAGE_MODEL), usage),)
+    return ((name(makers[0] if makers else _IMAGE_MODEL), pictures_usage(images)),)

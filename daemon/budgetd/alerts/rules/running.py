@@ -1,0 +1,105 @@
+"""What the daemon itself gives word of: its files, prices, channels, and how it ended and began. Pure."""
+
+import msgspec
+
+from budgetd.alerts.finding import Finding, shown
+from budgetwire.messages import ReportDrift
+from budgetwire.money import NUSD_PER_USD, format_usd
+
+SMALL_NUSD = NUSD_PER_USD
+"""Less than this, recovered after a crash, is only for the record."""
+
+
+def config_rejected(error: str) -> Finding:
+    """A changed file was not put in force."""
+    return Finding(
+        rule="config",
+        severity="critical",
+        message=f"configuration rejected, the one before stays in force: {error}",
+        advice="Mend the file; it is read again as soon as it changes. `budgetd config-check` tries it.",
+    )
+
+
+def unknown_model(provider: str, model: str) -> Finding:
+    """No price is known of a model that was asked for."""
+    return Finding(
+        rule="unknown_model",
+        severity="warning",
+        message=(
+            f"no price is known for {shown(model)} of {shown(provider)}: it counts at the provider's dearest"
+        ),
+        advice="`budgetd sync-pricing` looks for it; or set its price in [pricing.overrides] of config.toml.",
+        subject=f"{provider}/{model}",
+    )
+
+
+def many_unknown_models(provider: str, model: str) -> Finding:
+    """Of more models than have an alert of their own."""
+    found = unknown_model(provider, model)
+    return msgspec.structs.replace(
+        found,
+        message=f"no price is known for many models, the last {shown(model)} of {shown(provider)}",
+        subject="",
+    )
+
+
+def prices_stale(days: int) -> Finding:
+    """The prices in use are so many days old."""
+    return Finding(
+        rule="prices_stale",
+        severity="warning",
+        message=f"the prices are {days} days old: what is new or has changed since counts wrongly",
+        advice='`budgetd sync-pricing` fetches newer ones; sync = "daily" in [pricing] does so by itself.',
+    )
+
+
+def drift(found: ReportDrift) -> Finding:
+    """An invoice says something else than the ledger."""
+    off = found.invoice_nusd - found.ledger_nusd
+    more = f"{format_usd(abs(off))} {'more' if off > 0 else 'less'}"
+    days = found.since if found.since == found.until else f"{found.since} to {found.until}"
+    return Finding(
+        rule="drift",
+        severity="warning",
+        message=(
+            f"{shown(found.provider)} invoiced {more} than the ledger says for {days}:"
+            f" {format_usd(found.invoice_nusd)} against {format_usd(found.ledger_nusd)}"
+            + (f"; {found.cause}" if found.cause else "")
+        ),
+        advice="`budgetd reconcile-spend` shows it day by day, and enters the difference if you say so.",
+        subject=found.provider,
+    )
+
+
+def delivery_failing(channel: str, error: str) -> Finding:
+    """A channel does not take what is sent to it."""
+    return Finding(
+        rule="delivery",
+        severity="warning",
+        message=f"alerts do not arrive at {channel}: {error}",
+        advice=f"`budgetd alerts test {channel}` tries it; what was not delivered is kept and tried again.",
+        subject=channel,
+    )
+
+
+def recovered(count: int, nusd: int) -> Finding:
+    """So many requests were in flight when an earlier daemon died."""
+    what = "1 request was" if count == 1 else f"{count} requests were"
+    return Finding(
+        rule="recovered",
+        severity="warning" if nusd >= SMALL_NUSD else "info",
+        message=f"{what} in flight when budgetd was killed; counted at the expected {format_usd(nusd)}",
+        advice="`budgetd reconcile-spend` compares it with the invoice.",
+        alone=True,
+    )
+
+
+def restarted(version: str, now: float) -> Finding:
+    """The daemon has been started again; of interest for a day."""
+    return Finding(
+        rule="restarted",
+        severity="info",
+        message=f"budgetd {version} was started again",
+        window_starts_at=now,
+        window_ends_at=now + 86400,
+    )

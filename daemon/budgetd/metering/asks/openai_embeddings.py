@@ -1,0 +1,22 @@
+"""What a request for OpenAI embeddings asks for."""
+
+import msgspec
+
+from budgetd.metering.decoder import Decoder, name
+from budgetd.metering.usage import Ask
+
+
+class _Request(msgspec.Struct):
+    model: str | None = None
+
+
+_REQUESTS = Decoder(_Request)
+
+
+def ask(target: str, body: bytes) -> Ask:
+    """What a request with this plain body asks for."""
+    del target
+    request = _REQUESTS.decode(body)
+    if request is None:
+        return Ask(understood=False, body_bytes=len(body))
+    return Ask(model=name(request.model), output_cap=0, body_bytes=len(body))

@@ -1,0 +1,1 @@
+"""Bringing published price lists in: fetched, checked, compared, put in force, taken back."""
