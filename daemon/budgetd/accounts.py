@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from budgetd.alerts.desk import Desk
+from budgetd.alerts.settings import AlertsSection
 from budgetd.budget.burn import MINUTES, Burn
 from budgetd.budget.decision import Refused, Reservation
 from budgetd.budget.fallback import same_dialect
@@ -28,9 +29,12 @@ from budgetd.metering import Ask, Reading
 from budgetd.pricing.book import Book
 from budgetd.pricing.learning import Learner
 from budgetd.pricing.pricer import Pricer
+from budgetd.pricing.settings import UnknownModel
 from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
-from budgetd.wording import PAUSED, why_refused
+from budgetd.wording import PAUSED, why_refused, why_unknown
+
+DEFAULT_ALERTS = AlertsSection()
 
 
 class Accounts:
@@ -44,6 +48,7 @@ class Accounts:
         *,
         clock: Callable[[], float] = time.time,
         changed: Callable[..., None],
+        alerts: AlertsSection = DEFAULT_ALERTS,
     ) -> None:
         """Settle what an earlier daemon left open, then count anew. Raises LedgerError.
 
@@ -53,6 +58,7 @@ class Accounts:
             zone: where days and months begin.
             clock: UTC epoch seconds.
             changed: told which parts of the shown state have changed.
+            alerts: which of them fire.
         """
         self.ledger = ledger
         self.zone = zone
@@ -63,8 +69,13 @@ class Accounts:
         self.changed = changed
         self._book = book
         self.budget = Budget()
+        self.unknown_model: UnknownModel = "ceiling"
+        """What a model counts as whose price is not known."""
+        self.restated = 0
+        """How often something settled was counted anew: sums of the past may have changed."""
         now = clock()
-        self.desk = Desk(ledger, clock, changed)
+        self.desk = Desk(ledger, clock, changed, zone)
+        self.desk.configure(alerts)
         left, cost_nusd = recover(ledger, now)
         if left:
             self.desk.recovered(left, cost_nusd)
@@ -83,8 +94,12 @@ class Accounts:
         """See `Till`."""
         now = self.clock()
         case = self._case(candidate, candidate.ask.model, now)
+        if candidate.begun:
+            return self._count(case, now)
         if self.paused_at is not None and case.billing != "free":
             return self._turn_away(case, now, PAUSED)
+        if self._note_unknown(case) and self.unknown_model == "refuse":
+            return self._turn_away(case, now, why_unknown(case.subject.provider, case.subject.model))
         decision = self._decide(case, now)
         return self._hold(case, decision, now) if isinstance(decision, Refused) else decision
 
@@ -93,6 +108,7 @@ class Accounts:
         waiting = self.holds.drop(held.id)
         if waiting is not None:
             self._record(waiting.case, Closing(settled_at=self.clock(), outcome="aborted", basis=""))
+            self.desk.decided(held.id, "its client left")
             self.changed("in_flight")
         elif not held.decided.cancelled() and isinstance(decision := held.decided.result(), Ticket):
             self.settle(decision, "failed")
@@ -109,11 +125,13 @@ class Accounts:
             cost = entry.final_cost(outcome)
             closing = entry.closing(cost, outcome, now)
             if cost.basis in {"reported", "billed"} and ticket.status < 400:
-                self.learner.observe(entry.case.candidate.ask, entry.opening.session, cost.usage, now)
+                ask, session = entry.case.candidate.ask, entry.opening.session
+                self.learner.observe(ask, session, cost.usage, now, cost.output_bytes)
         if entry.reservation is not None:
             self.desk.crossed(self.guard.settle(entry.reservation, closing.cost_nusd))
         if not _never_recorded(ticket):
             self.ledger.settle(entry.opening, closing)
+            self.desk.settled(entry.opening, closing)
         if closing.cost_nusd:
             self.burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
@@ -139,6 +157,7 @@ class Accounts:
     def adjust(self, subject: Subject, nusd: int, at: float) -> None:
         """Count what turned out later of something that is settled; ``at``: when it was admitted."""
         self.desk.crossed(self.guard.adjust(subject, nusd, at))
+        self.restated += 1
         self.changed("limits", "burn", "spending")
         if nusd < 0:
             self._retry_held()
@@ -159,6 +178,7 @@ class Accounts:
         granted = queries.grants(self.ledger.db)
         self.guard.restore_grants((each.limit, each.subject, each.at, each.nusd) for each in granted)
         self.desk.crossed(self.guard.crossed())
+        self.desk.review(budget.limits, self.guard)
         self.changed("limits")
         self._retry_held()
 
@@ -173,6 +193,7 @@ class Accounts:
             (limit, subject, window.starts_at, nusd, max(now, window.starts_at)),
         )
         self.guard.grant(limit, subject, nusd, now)
+        self.desk.review(self.budget.limits, self.guard)
         self.changed("limits")
         self._retry_held()
 
@@ -185,6 +206,7 @@ class Accounts:
         while isinstance(decision := self._decide(waiting.case, self.clock(), approved), Refused):
             approved |= {decision.window.limit.name}
         self.holds.decide(waiting, decision)
+        self.desk.decided(request_id, "allowed" if isinstance(decision, Ticket) else "refused")
         self.changed("in_flight", "limits")
         return True
 
@@ -193,7 +215,7 @@ class Accounts:
         waiting = self.holds.get(request_id)
         if waiting is None:
             return False
-        self._turn_held_away(waiting, "It was held and then refused by its owner.")
+        self._turn_held_away(waiting, "refused", "It was held and then refused by its owner.")
         return True
 
     def kill(self, request_id: int) -> bool:
@@ -240,12 +262,13 @@ class Accounts:
         for waiting in self.holds:
             if now >= waiting.until:
                 seconds = waiting.refused.window.limit.hold_seconds
-                self._turn_held_away(waiting, f"It was held for {seconds} s and nobody allowed it.")
+                why = f"It was held for {seconds} s and nobody allowed it."
+                self._turn_held_away(waiting, "nobody decided", why)
 
     def stop(self) -> None:
         """Turn away whoever is held: nobody can decide any more."""
         for waiting in self.holds:
-            self._turn_held_away(waiting, "It was held, and budgetd was stopped.")
+            self._turn_held_away(waiting, "budgetd was stopped", "It was held, and budgetd was stopped.")
 
     # deciding
 
@@ -292,7 +315,20 @@ class Accounts:
             return self._downgrade(case, decision, now, approved)
         if decision.action == "hold":
             return decision
-        return self._turn_away(case, now, self._why_refused(decision, case))
+        return self._refuse(case, now, decision, self._why_refused(decision, case))
+
+    def _count(self, case: Case, now: float) -> Ticket:
+        """Let in what the provider has begun unasked, and say why it must be cut, if it must be."""
+        why = PAUSED if self.paused_at is not None and case.billing != "free" else ""
+        reservation = None
+        if self._counts(case.billing):
+            reservation = self.guard.admit(case.demand, now)
+            if isinstance(reservation, Refused):
+                why = why or self._why_refused(reservation, case)
+                reservation = self.guard.count(case.demand, now)
+        ticket = self._let_in(case, reservation, now)
+        ticket.refused = why
+        return ticket
 
     def _counts(self, billing: str) -> bool:
         """Whether what is billed so counts against limits."""
@@ -300,6 +336,7 @@ class Accounts:
 
     def _hold(self, case: Case, refused: Refused, now: float) -> Held:
         self.changed("in_flight")
+        self.desk.held(case.id, refused.window, refused.amount_nusd)
         return self.holds.add(case, refused, now)
 
     def _downgrade(
@@ -309,17 +346,18 @@ class Accounts:
         fallback = refused.window.limit.fallback_model
         why = self._why_refused(refused, case)
         if not case.candidate.replaceable:
-            return self._turn_away(
-                case, now, f"{why} It cannot be downgraded to {fallback}: its body names no model."
+            return self._refuse(
+                case, now, refused, f"{why} It cannot be downgraded to {fallback}: its body names no model."
             )
         if not same_dialect(fallback, case.subject.model, case.subject.provider):
-            return self._turn_away(case, now, f"{why} {fallback} is not a model of the same provider.")
+            return self._refuse(case, now, refused, f"{why} {fallback} is not a model of the same provider.")
         cheaper = self._case(case.candidate, fallback, now, case.id)
         if cheaper.estimate.expected_nusd >= case.estimate.expected_nusd:
-            return self._turn_away(case, now, f"{why} {fallback} would not be cheaper.")
+            return self._refuse(case, now, refused, f"{why} {fallback} would not be cheaper.")
         decision = self.guard.admit(cheaper.demand, now, approved=approved)
         if isinstance(decision, Refused):
-            return self._turn_away(case, now, f"{why} Nor has it room for {fallback}.")
+            return self._refuse(case, now, refused, f"{why} Nor has it room for {fallback}.")
+        self.desk.downgraded(refused.window, case.subject.model, fallback)
         cheaper = msgspec.structs.replace(cheaper, replaced_model=case.subject.model)
         return self._let_in(cheaper, decision, now)
 
@@ -337,15 +375,30 @@ class Accounts:
         self._record(case, Closing(settled_at=now, outcome="refused", basis=""))
         return Turned(message)
 
+    def _refuse(self, case: Case, now: float, refused: Refused, message: str) -> Turned:
+        """Turn away what a limit has no room for."""
+        self.desk.refused(refused.window, refused.amount_nusd, refused.reason)
+        return self._turn_away(case, now, message)
+
+    def _note_unknown(self, case: Case) -> bool:
+        """Whether what was asked for has no price of its own; if it is a model, an alert says so."""
+        model, provider = case.subject.model, case.subject.provider
+        if case.billing == "free" or case.pricer.known(model, case.candidate.ask.service_tier):
+            return False
+        if model:
+            self.desk.unknown_model(provider, model)
+        return True
+
     def _record(self, case: Case, closing: Closing) -> None:
         """The row of a request that is never sent."""
         self.ledger.record_refusal(case.opening(closing.settled_at, None), closing)
 
-    def _turn_held_away(self, waiting: Waiting, why: str) -> None:
+    def _turn_held_away(self, waiting: Waiting, how: str, why: str) -> None:
         now = self.clock()
         waiting.refused.window.refuse(now)
         message = f"{self._why_refused(waiting.refused, waiting.case)} {why}"
         self.holds.decide(waiting, self._turn_away(waiting.case, now, message))
+        self.desk.decided(waiting.case.id, how)
         self.changed("in_flight")
 
     def _retry_held(self) -> None:
@@ -358,7 +411,10 @@ class Accounts:
         if waiting.held.decided.done() or self.paused_at is not None:
             return None
         decision = self._decide(waiting.case, self.clock())
-        return None if isinstance(decision, Refused) else decision
+        if isinstance(decision, Refused):
+            return None
+        self.desk.decided(waiting.case.id, "there was room" if isinstance(decision, Ticket) else "refused")
+        return decision
 
     def _why_refused(self, refused: Refused, case: Case) -> str:
         return why_refused(refused, case.estimate.unbounded, self.zone)

@@ -14,7 +14,10 @@ import msgspec
 from msgspec import Meta
 
 from budgetd.alerts.checks import check_channels
+from budgetd.alerts.quiet import parse_quiet_hours
 from budgetd.alerts.settings import AlertsSection
+from budgetd.pricing.overrides import Overrides, read_overrides
+from budgetd.pricing.settings import PricingSection
 from budgetd.toml_file import TomlFile
 
 Family = Literal["anthropic", "openai", "gemini", "cohere", "bedrock", "ollama"]
@@ -55,6 +58,7 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstreams: dict[str, UpstreamSection] = {}
     ledger: LedgerSection = LedgerSection()
     alerts: AlertsSection = AlertsSection()
+    pricing: PricingSection = PricingSection()
 
 
 class Upstream(msgspec.Struct, frozen=True):
@@ -86,6 +90,9 @@ class Config(msgspec.Struct, frozen=True):
     ledger_path: Path | None
     durability: Literal["process", "power"]
     alerts: AlertsSection
+    pricing: PricingSection
+    overrides: Overrides
+    """What the person says that models cost."""
 
 
 _KNOWN: tuple[tuple[str, str, Family, Billing], ...] = (
@@ -129,6 +136,7 @@ def load_config(path: Path) -> Config:
             ["timezone"], f"no time zone is called {timezone!r}; write one like Europe/Berlin."
         ) from None
     check_channels(file, content.alerts.channels)
+    _check_quiet_hours(file, content.alerts)
     named = {name: _upstream(file, name, section) for name, section in content.upstreams.items()}
     return Config(
         host=host,
@@ -140,6 +148,8 @@ def load_config(path: Path) -> Config:
         ledger_path=Path(content.ledger.path).expanduser() if content.ledger.path else None,
         durability=content.ledger.durability,
         alerts=content.alerts,
+        pricing=content.pricing,
+        overrides=read_overrides(file, content.pricing.overrides),
     )
 
 
@@ -151,6 +161,15 @@ def local_timezone() -> str:
         return "UTC"
     _, found, name = str(target).partition("zoneinfo/")
     return name if found else "UTC"
+
+
+def _check_quiet_hours(file: TomlFile, alerts: AlertsSection) -> None:
+    if alerts.quiet_hours is None:
+        return
+    try:
+        parse_quiet_hours(alerts.quiet_hours)
+    except ValueError as error:
+        raise file.error(["alerts", "quiet_hours"], str(error)) from None
 
 
 def _listen(file: TomlFile, listen: str) -> tuple[str, int]:

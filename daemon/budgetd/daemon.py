@@ -10,6 +10,7 @@ from typing import IO
 from zoneinfo import ZoneInfo
 
 from budgetd.accounts import Accounts
+from budgetd.alerts.outbox import Outbox
 from budgetd.budget_file import Budget, BudgetFile
 from budgetd.config import Config, load_config
 from budgetd.control.commands import Commands
@@ -17,9 +18,10 @@ from budgetd.control.needs import Part
 from budgetd.control.server import ControlServer
 from budgetd.control.views import DaemonViews
 from budgetd.errors import ConfigError
+from budgetd.ledger import queries
 from budgetd.ledger.lock import lock
 from budgetd.ledger.writer import Ledger
-from budgetd.pricing.book import load_book
+from budgetd.price_keeper import PriceKeeper
 from budgetd.proxy.forward import Forwarder
 from budgetd.proxy.listener import Listener
 from budgetd.proxy.pool import Pool
@@ -54,7 +56,6 @@ class Daemon:
         self._ledger: Ledger | None = None
         self._listener: Listener | None = None
         self._control: ControlServer | None = None
-        self._warming: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._stale: set[Part] = set()
         self._pushing: asyncio.TimerHandle | None = None
@@ -70,20 +71,42 @@ class Daemon:
         ledger_path = config.ledger_path or self._places.ledger
         self._lock = lock(ledger_path)
         self._ledger = Ledger(ledger_path, config.durability)
-        book = load_book()
-        self._accounts = Accounts(self._ledger, book, ZoneInfo(config.timezone), changed=self._changed)
+        self._prices = PriceKeeper(self._places.prices, ledger_path, config)
+        is_new = queries.first_admitted_at(self._ledger.db) is None
+        self._accounts = Accounts(
+            self._ledger,
+            self._prices.book,
+            ZoneInfo(config.timezone),
+            changed=self._changed,
+            alerts=config.alerts,
+        )
+        self._accounts.unknown_model = config.pricing.unknown_model
+        desk = self._accounts.desk
         self._accounts.configure(budget)
+        desk.config_accepted()
+        if not is_new:
+            desk.restarted(version("budgettop"))
+        self._outbox = Outbox(
+            self._ledger,
+            time.time,
+            failed=desk.delivery_failed,
+            delivered=desk.delivery_works,
+            changed=lambda: self._changed("alerts"),
+        )
+        self._outbox.configure(config.alerts, budget.alert_webhook)
+        desk.tell(self._outbox)
         self._forwarder = Forwarder(config, self._accounts, Pool())
         self._listener = Listener(self._forwarder, Receipts(self._accounts).find_json)
         await self._listener.start(config.host, config.port)
         self._views = DaemonViews(self._accounts)
         self._views.listen = self._listener.address
-        commands = Commands(self._accounts, self._budget_file, self._in_force)
+        commands = Commands(self._accounts, self._outbox, self._budget_file, self._in_force)
         welcome = self._welcome(self._listener.address)
         self._control = ControlServer(self._places.socket, welcome, self._views, commands.handle)
         await self._control.start()
+        self._outbox.start()
         self._ledger.start_checkpoints()
-        self._warming = asyncio.create_task(asyncio.to_thread(book.warm), name="load prices")
+        self._prices.start(desk)
         self._ticking = asyncio.create_task(self._tick_for_ever(), name="tick")
         log.info("budgetd %s listens on http://%s", version("budgettop"), self._listener.address)
 
@@ -98,8 +121,8 @@ class Daemon:
             await self._listener.stop(GRACE_SECONDS)
         if self._control is not None:
             await self._control.stop()
-        if self._warming is not None:
-            await asyncio.wait([self._warming])
+            await self._outbox.stop()
+            await self._prices.stop()
         if self._ledger is not None:
             await self._ledger.close()
         if self._lock is not None:
@@ -154,6 +177,9 @@ class Daemon:
                 self._forwarder.check_silence()
 
     def _every_second(self) -> None:
+        accounts = self._accounts
+        accounts.desk.tick(accounts.budget.limits, accounts.guard, accounts.burn)
+        self._prices.look()
         if self._stale and self._control is not None:
             self._control.changed(*self._stale)
             self._stale.clear()
@@ -173,6 +199,11 @@ class Daemon:
             self._accounts.desk.config_rejected(str(error))
             return
         self._forwarder.config = config
+        self._prices.configure(config)
+        self._accounts.unknown_model = config.pricing.unknown_model
+        self._accounts.desk.configure(config.alerts)
+        self._outbox.configure(config.alerts, budget.alert_webhook)
+        self._accounts.desk.config_accepted()
         self._in_force(budget)
         log.info("configuration reloaded")
         if advice := self._needs_restart(config):

@@ -4,6 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ _PATH = re.compile(r" - at (?:`key` in )?`\$?([^`]*)`")
 _WORDS = {
     "int": "a whole number",
     "float": "a number with a point",
+    "decimal": "a number",
     "str": "text in quotes",
     "bool": "true or false",
     "array": "a list",
@@ -55,7 +57,7 @@ class TomlFile:
     def document(self) -> dict[str, Any]:
         """The file as plain maps. Raises ConfigError where it is not TOML."""
         try:
-            return tomllib.loads(self.text)
+            return tomllib.loads(self.text, parse_float=Decimal)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{self.path}{_syntax(str(error))}") from None
 

@@ -9,6 +9,15 @@ from budgetwire.money import format_usd
 PAUSED = "Spending is paused on this machine. To resume, press space in budgettop or run `budgetd resume`."
 
 
+def why_unknown(provider: str, model: str) -> str:
+    """What to do about a model without a price, where the person wants such refused."""
+    what = f"The price of {model} at {provider}" if model else f"What this request costs at {provider}"
+    return (
+        f'{what} is not known, and unknown_model = "refuse" in config.toml. Take over newer prices with'
+        f' `budgetd sync-pricing`, or state one under [pricing.overrides."{provider}/{model or "*"}"].'
+    )
+
+
 def why_refused(refused: Refused, unbounded: str, zone: ZoneInfo) -> str:
     """Which limit, how it stands, when it resets, what to do.
 

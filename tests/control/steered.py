@@ -3,14 +3,17 @@
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from budgetd.alerts.desk import Desk
-from budgetd.budget.limits import Limit
+from budgetd.alerts.outbox import Outbox
+from budgetd.budget.limits import Limit, Subject
 from budgetd.budget_file import Budget, EditRefusedError
 from budgetd.control.commands import Commands
 from budgetd.control.needs import Peer
 from budgetd.ledger.rows import AlertRow
 from budgetd.ledger.writer import Ledger
+from budgetd.pricing.learning import Learner
 from budgetwire.messages import Call
 from budgetwire.money import NUSD_PER_CENT
 from ledger.rows import fire
@@ -75,7 +78,8 @@ class NotedAccounts:
     def __init__(self, path: Path, budget: Budget) -> None:
         self.ledger = Ledger(path)
         self.budget = budget
-        self.desk = Desk(self.ledger, self.clock, self.changed)
+        self.desk = Desk(self.ledger, self.clock, self.changed, ZoneInfo("UTC"))
+        self.learner = Learner()
         self.paused_at: float | None = None
         self.counters = {("daily", ""): 0, ("opus", "acme"): 0}
         self.guard = SimpleNamespace(find=self.find, paused=set())
@@ -90,6 +94,9 @@ class NotedAccounts:
 
     def configure(self, budget: Budget) -> None:
         self.budget = budget
+
+    def adjust(self, subject: Subject, nusd: int, at: float) -> None:
+        self.calls.append(("adjust", subject.model, nusd))
 
     def find(self, limit: str, subject: str, now: float) -> SimpleNamespace:
         return SimpleNamespace(granted_nusd=self.counters[limit, subject])
@@ -138,7 +145,14 @@ class Steered:
 
     def start(self) -> None:
         self.accounts = NotedAccounts(self.path, self.file.budget())
-        self.commands = Commands(self.accounts, self.file, self.accounts.configure)
+        outbox = Outbox(
+            self.accounts.ledger,
+            self.accounts.clock,
+            failed=self.accounts.desk.delivery_failed,
+            delivered=self.accounts.desk.delivery_works,
+            changed=self.accounts.changed,
+        )
+        self.commands = Commands(self.accounts, outbox, self.file, self.accounts.configure)
 
     async def restart(self) -> None:
         await self.accounts.ledger.close()

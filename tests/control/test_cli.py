@@ -264,5 +264,11 @@ def test_every_command_has_help(run, arguments) -> None:
         "ack",
         "audit",
         "estimates",
+        "alerts",
+        "cost",
+        "export",
+        "prices",
+        "sync-pricing",
+        "reconcile-spend",
     }
     assert ("Example" in out) == (arguments[0] in steering)

@@ -10,17 +10,22 @@ from budgetd.control.errors import CommandError
 from budgetd.control.needs import Peer
 from budgetwire.messages import (
     Acknowledge,
+    ApplyCorrections,
     Approve,
     Call,
+    Correction,
     Grant,
     Kill,
     Pause,
     QueryAudit,
     QueryEstimates,
     QueryRequests,
+    Redeliver,
     Refuse,
     Resume,
     SetLimit,
+    Snooze,
+    UndoCorrections,
     UndoLimit,
 )
 from control.steered import NOW, Steered
@@ -252,13 +257,20 @@ async def test_a_query_out_of_bounds_is_refused(steered: Steered, call) -> None:
     assert (await refused(steered, call)).code == "invalid"
 
 
+INVOICED = Correction(
+    day="2026-11-22", provider="anthropic", model="claude-opus-4-8", ledger_nusd=0, invoice_nusd=5
+)
+
+
 async def test_the_document_tells_every_action_of_the_audit(steered: Steered) -> None:
     text = (Path(__file__).parents[2] / "protocol" / "README.md").read_text()
     told = re.findall(r"^\| (`.*?`) \|", text.split("| `action` |")[1].split("### ")[0], re.MULTILINE)
     steered.fire(1)
     for call in (
         set_daily(1), UNDO, Grant(id=1, limit="daily", cents=1), Pause(id=1), Resume(id=1),
-        Acknowledge(id=1, alert_ids=None), Approve(id=1, request_id=12), Kill(id=1, request_id=11),
+        Snooze(id=1, alert_ids=None, until=NOW + 60), Acknowledge(id=1, alert_ids=None),
+        Approve(id=1, request_id=12), Kill(id=1, request_id=11), Redeliver(id=1),
+        ApplyCorrections(id=1, source="a file", corrections=[INVOICED]), UndoCorrections(id=1),
     ):  # fmt: skip
         await steered.call(call)
     steered.accounts.held.add(12)

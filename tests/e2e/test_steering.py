@@ -134,7 +134,7 @@ def test_a_threshold_fires_once_in_its_window(background: Background, home: Home
     home.stop()
     home.start()
     (shown,) = alerts()
-    assert (shown.id, shown.acknowledged_by) == (alert.id, "test")
+    assert (shown.id, shown.acknowledged_from) == (alert.id, "test")
     assert shown.acknowledged_at is not None
     set_daily(home, 101)  # a limit that is put in force anew does not fire again what has fired
     assert [each.id for each in alerts()] == [alert.id]

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budgetd.errors import LedgerError
-from budgetd.ledger import queries, writer
+from budgetd.ledger import alerting, queries, writer
 from budgetd.ledger.rows import Closing
 from budgetd.ledger.writer import Ledger
 from ledger.rows import HOUR, T0, alert, closing, fire, on_disk, opening
@@ -79,7 +79,7 @@ async def test_an_alert_of_one_window_and_threshold_is_kept_once(path: Path) -> 
     fire(ledger, alert(1), alert(2), alert(3, pct=95))
     ledger.flush()
     assert on_disk(path, "select id from alerts order by id") == [(1,), (3,)]
-    assert queries.fired_thresholds(ledger.db, "daily", "", T0) == {80, 95}
+    assert alerting.fired_thresholds(ledger.db, "daily", "", T0, ()) == {80, 95}
     await ledger.close()
 
 
@@ -89,9 +89,9 @@ async def test_an_alert_of_each_counter_is_kept(path: Path) -> None:
     fire(ledger, alert(4, subject="notes", window_starts_at=T0 - 60))
     ledger.flush()
     assert on_disk(path, "select id from alerts order by id") == [(1,), (2,), (4,)]
-    assert queries.fired_thresholds(ledger.db, "daily", "acme", T0) == {80}
-    assert queries.fired_thresholds(ledger.db, "daily", "", T0) == set()
-    assert queries.fired_thresholds(ledger.db, "daily", "notes", T0 + 1) == set()
+    assert alerting.fired_thresholds(ledger.db, "daily", "acme", T0, ()) == {80}
+    assert alerting.fired_thresholds(ledger.db, "daily", "", T0, ()) == set()
+    assert alerting.fired_thresholds(ledger.db, "daily", "notes", T0 + 1, ()) == set()
     await ledger.close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from budgetd.errors import LedgerError
-from budgetd.ledger import migration, queries, reports
+from budgetd.ledger import alerting, migration, queries, reports
 from budgetd.ledger.schema import VERSION
 from budgetd.ledger.writer import Ledger
 from budgetwire.messages import QueryRequests
@@ -42,7 +42,7 @@ async def test_the_rows_of_version_1_are_all_there_after_the_migration(old: Path
         (1, "ok", 42, 100, 100),
     ]
     assert queries.spent_between(ledger.db, 0, T0 + 86400, subscription=False) == 42
-    assert queries.fired_thresholds(ledger.db, "daily", "", T0) == {80}
+    assert alerting.fired_thresholds(ledger.db, "daily", "", T0, ()) == {80}
     assert queries.get_meta(ledger.db, "paused") == "1795435200.0 ada"
     assert reports.query_audit(ledger.db, 10).changes[0].after == "10000000000"
     assert [row.id for row in queries.open_requests(ledger.db)] == [3]

@@ -811,3 +811,18 @@ async def test_what_cannot_be_read_any_more_is_passed_on_and_cut(home: Path) -> 
         await it.client.stream.gone()
         (row,) = await settled(it.daemon, 1)
         assert (row["outcome"], row["basis"]) == ("broken", "estimated")
+
+async def test_a_begun_response_without_room_is_cut_and_counted_on_its_limits(home: Path) -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.hear()
+        await peer.say(created(), delta())
+        await peer.stream.gone()
+
+    async with session(home, talk, budget=TINY) as it:
+        await it.client.say({"type": "input_audio_buffer.append", "audio": "A" * 64_000})
+        assert (await it.client.closed())[0] == 1008
+        (row,) = await settled(it.daemon, 1)
+        assert (row["outcome"], row["basis"]) == ("killed", "estimated")
+        (window, *_) = it.daemon.daemon._accounts.guard.windows
+        assert (window.spent_nusd, window.reserved_nusd) == (row["cost_nusd"], 0)
+        assert row["cost_nusd"] > 0

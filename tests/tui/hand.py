@@ -13,22 +13,35 @@ from budgetd.control.server import CommandError, ControlServer
 from budgetwire.messages import (
     VERSION,
     Acknowledge,
+    Alert,
     Approve,
     Call,
     Change,
+    Channel,
+    Delivery,
     Grant,
     Kill,
     Pause,
+    QueryAlerts,
     QueryAudit,
+    QueryChannels,
+    QueryDeliveries,
     QueryRequests,
+    Redeliver,
     Refuse,
     Request,
     Resume,
+    SendTest,
     SetLimit,
     Snapshot,
+    Snooze,
+    TestOutcome,
     Welcome,
 )
 from tui import states
+
+QUERIES = QueryRequests, QueryAudit, QueryAlerts, QueryDeliveries, QueryChannels
+"""Calls that the dashboard makes by itself."""
 
 
 class HandMade:
@@ -40,6 +53,13 @@ class HandMade:
         self.requests: list[Request] = []
         self.changes: list[Change] = []
         self.calls: list[Call] = []
+        self.alerts_on_record: list[Alert] = []
+        """Beside those of the state."""
+        self.deliveries: list[Delivery] = []
+        self.channels: list[Channel] = []
+        self.tests: list[TestOutcome] = []
+        self.unknown: tuple[type[Call], ...] = ()
+        """Calls that this daemon is too old to know."""
         self.refusal: CommandError | None = None
         """What the next call is answered with."""
         self.gate = asyncio.Event()
@@ -77,14 +97,18 @@ class HandMade:
     async def _handle(self, call: Call, peer: Peer) -> dict[str, Any]:
         self.calls.append(call)
         await self.gate.wait()
-        if self.refusal and not isinstance(call, QueryRequests | QueryAudit):
+        if isinstance(call, self.unknown):
+            raise CommandError("bad_message", f"Invalid value {type(call).__name__!r} - at `$.type`")
+        if self.refusal and not isinstance(call, QUERIES):
             refusal, self.refusal = self.refusal, None
             raise refusal
         match call:
             case SetLimit(limit=name, limit_cents=cents):
                 self._set_limit(name, cents)
             case Acknowledge(alert_ids=ids):
-                return {"acknowledged": self._acknowledge(ids)}
+                by = {"acknowledged_by": "ada", "acknowledged_from": peer.name}
+                facts = {"state": "acknowledged", "acknowledged_at": self.state.at, **by}
+                return {"acknowledged": self._answer(ids, **facts)}
             case Grant(limit=name, subject=subject, cents=cents):
                 self._grant(name, subject, cents * 10_000_000)
             case Approve(request_id=id):
@@ -108,8 +132,37 @@ class HandMade:
                     "more": len(rows) > count,
                 }
             case _:
-                pass
+                return self._handle_of_alerts(call)
         return {}
+
+    def _handle_of_alerts(self, call: Call) -> dict[str, Any]:
+        match call:
+            case Snooze(alert_ids=ids, until=until):
+                return {"snoozed": self._answer(ids, state="snoozed", snoozed_until=until)}
+            case QueryAlerts(count=count, before_id=before):
+                known = {alert.id: alert for alert in [*self.alerts_on_record, *self.state.alerts]}
+                found = sorted((id for id in known if before is None or id < before), reverse=True)
+                return {
+                    "alerts": [msgspec.to_builtins(known[id]) for id in found[:count]],
+                    "more": len(found) > count,
+                }
+            case QueryDeliveries(alert_id=alert_id):
+                sent = [each for each in self.deliveries if alert_id in (None, each.alert_id)]
+                return {"deliveries": [msgspec.to_builtins(each) for each in sent]}
+            case QueryChannels():
+                return {"channels": [msgspec.to_builtins(each) for each in self.channels]}
+            case SendTest(channel=name):
+                tests = [each for each in self.tests if name in (None, each.channel)]
+                return {"tests": [msgspec.to_builtins(each) for each in tests]}
+            case Redeliver(channel=name):
+                named = [each for each in self.channels if name in (None, each.name)]
+                self.channels = [
+                    msgspec.structs.replace(each, dead=0, disabled_at=None) if each in named else each
+                    for each in self.channels
+                ]
+                return {"deliveries": sum(each.dead for each in named)}
+            case _:
+                return {}
 
     def _set_limit(self, name: str, cents: int | None) -> None:
         if any(one.name == name and one.per for one in self.state.limits):
@@ -154,10 +207,11 @@ class HandMade:
             ]
         )
 
-    def _acknowledge(self, ids: list[int] | None) -> int:
+    def _answer(self, ids: list[int] | None, **facts: object) -> int:
+        """Change the alerts that can be answered: those named, or (None) all."""
         alerts = [
-            msgspec.structs.replace(alert, acknowledged_at=self.state.at, acknowledged_by="budgettop")
-            if alert.acknowledged_at is None and (ids is None or alert.id in ids)
+            msgspec.structs.replace(alert, **facts)
+            if alert.state in ("firing", "snoozed") and (ids is None or alert.id in ids)
             else alert
             for alert in self.state.alerts
         ]

@@ -159,7 +159,14 @@ def busy() -> Snapshot:
         alerts=[
             alert(2, "daily passed 50 % of $10.00"),
             alert(44, "Price of claude-next-6 is unknown: reserved at Anthropic's dearest price", "info"),
-            alert(120, "monthly passed 30 %", acknowledged_at=NOW - 3600, acknowledged_by="ada"),
+            alert(
+                120,
+                "monthly passed 30 %",
+                state="acknowledged",
+                acknowledged_at=NOW - 3600,
+                acknowledged_by="ada",
+                acknowledged_from="budgetd cli",
+            ),
         ],
         burn=Burn(
             nusd_per_hour=usd(1.84),

@@ -43,7 +43,8 @@ class View:
     @property
     def waiting_alerts(self) -> bool:
         """Whether an alert waits to be acknowledged."""
-        return bool(self.snapshot) and any(alert.acknowledged_at is None for alert in self.snapshot.alerts)
+        alerts = self.snapshot.alerts if self.snapshot else []
+        return any(alert.acknowledged_at is None and alert.resolved_at is None for alert in alerts)
 
     @property
     def held(self) -> list[InFlight]:

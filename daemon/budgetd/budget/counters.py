@@ -70,6 +70,10 @@ class Window:
         """Remember what has fired."""
         self.fired |= thresholds
 
+    def rearm(self) -> None:
+        """Let thresholds fire again that a raised cap has put out of reach."""
+        self.fired &= frozenset(self.passed_pct)
+
     def advance(self, now: float) -> bool:  # noqa: ARG002
         """Let go of what is too old to count; True if there was any."""
         return False
@@ -143,6 +147,12 @@ class RollingWindow(Window):
     def fire(self, thresholds: frozenset[int], at: float) -> None:
         """See `Window`."""
         self.firings |= dict.fromkeys(thresholds, at)
+        self.fired = frozenset(self.firings)
+
+    def rearm(self) -> None:
+        """See `Window`."""
+        passed = self.passed_pct
+        self.firings = {threshold: at for threshold, at in self.firings.items() if threshold in passed}
         self.fired = frozenset(self.firings)
 
     def advance(self, now: float) -> bool:

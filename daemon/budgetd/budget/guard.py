@@ -93,6 +93,18 @@ class Guard:
             if refused.action == "refuse":
                 refused.window.refuse(now)
             return refused
+        return self._reserve(demand, parts, now)
+
+    def count(self, demand: Demand, now: float) -> Reservation:
+        """Reserve for what runs already, whether there is room or not."""
+        now = self._advance(now)
+        parts = [
+            (rule, rule.window(demand.subject, now), demand.amount(rule.limit))
+            for rule in self._index.matching(demand.subject)
+        ]
+        return self._reserve(demand, parts, now)
+
+    def _reserve(self, demand: Demand, parts: list[tuple[Rule, Window, int]], now: float) -> Reservation:
         for rule, window, amount in parts:
             rule.keep(window)
             window.reserve(amount, now)
@@ -173,7 +185,9 @@ class Guard:
         """
         if nusd <= 0:
             raise ValueError("a grant is more than nothing.")
-        self.find(name, subject, now).grant(nusd, self._now)
+        window = self.find(name, subject, now)
+        window.grant(nusd, self._now)
+        window.rearm()
 
     def restore_grants(self, grants: Iterable[Granted]) -> None:
         """Put in force the grants on record, in place of those that are. What was granted in a window that
@@ -198,15 +212,13 @@ class Guard:
         self.paused.discard(name)
 
     def crossed(self) -> list[Crossing]:
-        """The thresholds that any counter has passed and that had not fired; they count as fired from now on.
-        To be asked for after `configure`.
+        """The thresholds that any counter has passed and that had not fired; they count as fired from now on,
+        and those that are not passed can fire again. To be asked for after `configure` and `restore_grants`.
         """
-        return [
-            crossing
-            for rule in self._rules.values()
-            for window in rule.windows.values()
-            for crossing in self._crossings(window)
-        ]
+        windows = [window for rule in self._rules.values() for window in rule.windows.values()]
+        for window in windows:
+            window.rearm()
+        return [crossing for window in windows for crossing in self._crossings(window)]
 
     # putting limits in force
 

@@ -7,11 +7,14 @@ import click
 from budgetd.cli.alerts import ack, alerts
 from budgetd.cli.export import cost, export
 from budgetd.cli.limits import grant, limits
+from budgetd.cli.prices import prices
+from budgetd.cli.reconcile import reconcile_spend
 from budgetd.cli.record import audit, estimates
 from budgetd.cli.requests import approve, kill, refuse
 from budgetd.cli.run import config_check, serve, start, stop
 from budgetd.cli.show import env, status
 from budgetd.cli.steer import pause, resume
+from budgetd.cli.sync_pricing import sync_pricing
 from budgetd.errors import BudgetdError
 from budgetwire.errors import Unreachable, WireError
 
@@ -40,6 +43,7 @@ for command in (
     *(serve, start, stop, status, env, config_check),
     *(limits, grant, pause, resume, approve, refuse, kill),
     *(alerts, ack, audit, estimates, cost, export),
+    *(prices, sync_pricing, reconcile_spend),
 ):
     budgetd.add_command(command)
 

@@ -207,7 +207,8 @@ def _reckon(asked: _Asked, provider: str, book: Book) -> Reckoning:
 
 def _book() -> Book:
     """The prices as the daemon has them."""
-    return Book(Shelf(find_places().prices).sources)
+    places = find_places()
+    return Book(Shelf(places.prices).sources, load_config(places.config).overrides)
 
 
 def _invoice(asked: _Asked, provider: str, since: str, until: str) -> Invoice:

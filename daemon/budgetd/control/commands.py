@@ -11,31 +11,42 @@ from typing import Any, TypeVar
 import msgspec
 
 from budgetd.accounts import Accounts
+from budgetd.alerts.outbox import Outbox
 from budgetd.budget_file import Budget, BudgetFile, EditRefusedError
+from budgetd.control.alert_commands import AlertCommands
 from budgetd.control.audit import Audit
 from budgetd.control.errors import CommandError
 from budgetd.control.limit_commands import LimitCommands
 from budgetd.control.needs import Peer
+from budgetd.corrections import Corrections
 from budgetd.errors import LedgerError
 from budgetd.ledger import reports
 from budgetd.receipts import Receipts
 from budgetwire.messages import (
     Acknowledge,
-    AcknowledgeReply,
+    ApplyCorrections,
     Approve,
     Call,
     Cost,
     Grant,
     Kill,
     Pause,
+    QueryAlerts,
     QueryAudit,
+    QueryChannels,
     QueryCost,
+    QueryDeliveries,
     QueryEstimates,
     QueryRequests,
+    Redeliver,
     Refuse,
+    ReportDrift,
     Resume,
+    SendTest,
     SetLimit,
+    Snooze,
     State,
+    UndoCorrections,
     UndoLimit,
 )
 
@@ -46,12 +57,18 @@ class Commands:
     """Does what a client calls for."""
 
     def __init__(
-        self, accounts: Accounts, budget_file: BudgetFile, in_force: Callable[[Budget], None]
+        self,
+        accounts: Accounts,
+        outbox: Outbox,
+        budget_file: BudgetFile,
+        in_force: Callable[[Budget], None],
     ) -> None:
         """``in_force`` puts the limits of an edited file in force."""
         self._accounts = accounts
         self._audit = Audit(accounts.ledger, accounts.clock)
         self._receipts = Receipts(accounts)
+        self._alerts = AlertCommands(accounts, outbox, self._audit)
+        self._corrections = Corrections(accounts)
         self._limits = LimitCommands(accounts, self._audit, budget_file, in_force)
 
     async def handle(self, call: Call, peer: Peer) -> dict[str, Any]:
@@ -62,8 +79,23 @@ class Commands:
                     return msgspec.to_builtins(await self._query(call))
                 case QueryCost():
                     return msgspec.to_builtins(self._cost(call))
-                case Acknowledge():
-                    return msgspec.to_builtins(self._acknowledge(call, peer))
+                case (
+                    Acknowledge()
+                    | Snooze()
+                    | QueryAlerts()
+                    | QueryDeliveries()
+                    | QueryChannels()
+                    | SendTest()
+                    | Redeliver()
+                ):
+                    return msgspec.to_builtins(await self._alerts.handle(call, peer))
+                case ApplyCorrections():
+                    return msgspec.to_builtins(self._corrections.apply(call, peer))
+                case UndoCorrections():
+                    return msgspec.to_builtins(self._corrections.undo(call, peer))
+                case ReportDrift():
+                    self._accounts.desk.drift(call)
+                    return {}
                 case _:
                     self._steer(call, peer)
                     return {}
@@ -106,21 +138,6 @@ class Commands:
         with self._audit.change(peer, action, f"request {id}", before, after):
             if not do(id):
                 raise CommandError("not_found", f"Request {id} is not {before} any more.", "request_id")
-
-    def _acknowledge(self, call: Acknowledge, peer: Peer) -> AcknowledgeReply:
-        accounts, now = self._accounts, self._accounts.clock()
-        asked = None if call.alert_ids is None else set(call.alert_ids)
-        waiting = [
-            alert.id
-            for alert in accounts.desk.board.newest_first(now)
-            if alert.acknowledged_at is None and (asked is None or alert.id in asked)
-        ]
-        if waiting:
-            subject = f"alert {', '.join(map(str, waiting))}"
-            with self._audit.change(peer, "acknowledge", subject, "waiting", "acknowledged"):
-                accounts.desk.board.acknowledge(waiting, peer.name, now)
-            accounts.changed("alerts")
-        return AcknowledgeReply(acknowledged=len(waiting))
 
     def _cost(self, call: QueryCost) -> Cost:
         cost = self._receipts.find(call.request)

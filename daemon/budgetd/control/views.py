@@ -1,6 +1,7 @@
 """The daemon's state as it is shown: from its own objects to the wire's."""
 
 from budgetd.accounts import Accounts
+from budgetd.alerts.shown import to_wire
 from budgetd.budget.counters import Window
 from budgetd.budget.windows import day_before, window_bounds
 from budgetd.case import Entry
@@ -20,7 +21,7 @@ class DaemonViews:
         self.listen = ""
         self.config_error = ""
         self._past: dict[tuple[float, float], int] = {}
-        self._past_minute = 0.0
+        self._past_state = (0.0, 0)
 
     def daemon(self) -> Daemon:
         """See `Views`."""
@@ -45,20 +46,8 @@ class DaemonViews:
 
     def alerts(self) -> list[Alert]:
         """See `Views`."""
-        accounts = self._accounts
-        return [
-            Alert(
-                id=alert.id,
-                rule=alert.rule,
-                severity=alert.severity,
-                limit=alert.limit,
-                message=alert.message,
-                fired_at=alert.fired_at,
-                acknowledged_at=alert.acknowledged_at,
-                acknowledged_by=alert.acknowledged_by,
-            )
-            for alert in accounts.desk.board.newest_first(accounts.clock())
-        ]
+        now = self._accounts.clock()
+        return [to_wire(alert, now) for alert in self._accounts.desk.board.newest_first(now)]
 
     def burn(self) -> Burn:
         """See `Views`."""
@@ -119,9 +108,9 @@ class DaemonViews:
 
     def _spent_before(self, since: float, until: float) -> int:
         """Spending of days that are over, asked for once a minute: little is added to them any more."""
-        minute = self._accounts.clock() // 60
-        if minute != self._past_minute:
-            self._past_minute = minute
+        state = (self._accounts.clock() // 60, self._accounts.restated)
+        if state != self._past_state:
+            self._past_state = state
             self._past.clear()
         span = (since, until)
         if span not in self._past:

@@ -84,7 +84,7 @@ def export_groups(
     places = ", ".join(str(place) for place in range(1, len(by) + 1))
     sums = ", ".join(f"sum({name})" for name in (*USAGE, "cost_nusd"))
     rows = db.execute(
-        f"select {keys}, count(*), {sums} from requests"
+        f"select {keys}, sum(outcome not in ('corrected', 'undone')), {sums} from requests"
         " where outcome is not null and admitted_at >= ? and admitted_at < ?"
         f" group by {places} order by {places}",
         (since, until),

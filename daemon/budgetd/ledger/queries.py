@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from budgetd.budget.limits import Subject
-from budgetd.ledger.rows import AlertRow, GrantRow, Opening
+from budgetd.ledger.rows import GrantRow, Opening
 from budgetd.pricing.learning import Settled
 from budgetwire.messages import Spend
 
@@ -116,27 +116,6 @@ def costs_since(db: sqlite3.Connection, since: float) -> Iterator[tuple[float, i
         " where admitted_at >= ? and settled_at is not null and basis <> 'corrected'",
         (since,),
     )
-
-
-def alerts_to_show(db: sqlite3.Connection, since: float) -> list[AlertRow]:
-    """Alerts that wait to be acknowledged or fired since, newest first, at most 200."""
-    names = ", ".join(f'"{name}"' for name in AlertRow.__struct_fields__)
-    rows = db.execute(
-        f"select {names} from alerts where acknowledged_at is null or fired_at >= ?"
-        " order by id desc limit 200",
-        (since,),
-    )
-    return [AlertRow(**dict(zip(AlertRow.__struct_fields__, row, strict=True))) for row in rows]
-
-
-def fired_thresholds(db: sqlite3.Connection, limit: str, subject: str, since: float) -> set[int]:
-    """Thresholds of a counter that have fired in windows that started at ``since`` or later."""
-    rows = db.execute(
-        "select threshold_pct from alerts"
-        " where rule = 'threshold' and \"limit\" = ? and subject = ? and window_starts_at >= ?",
-        (limit, subject, since),
-    )
-    return {row[0] for row in rows}
 
 
 def open_requests(db: sqlite3.Connection) -> list[Opening]:

@@ -45,7 +45,7 @@ class Correction(State, frozen=True):
     ledger_nusd: int
     invoice_nusd: int
     estimated_nusd: int = 0
-    """The part of the ledger's sum that was estimated."""
+    """The part of the ledger's sum that was estimated, where that explains the difference; else 0."""
 
 
 class ApplyCorrections(Call, frozen=True, tag="apply_corrections"):

@@ -1,7 +1,5 @@
 """The fourth screen: every counter with all it is about, and who changed what."""
 
-import msgspec
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Container
 from typing_extensions import override
@@ -12,7 +10,6 @@ from budgettop.widgets.amount_editor import AmountEditor
 from budgettop.widgets.changes import Changes
 from budgettop.widgets.limit_detail import LimitDetail
 from budgettop.widgets.limit_table import LimitTable
-from budgetwire.errors import CallError, Unreachable
 from budgetwire.messages import Limit, QueryAudit, QueryAuditReply
 
 CHANGES = 100
@@ -83,13 +80,14 @@ class Limits(Steering):
         event.editor.remove()
         self._table.focus()
 
-    @work(exclusive=True, group="changes")
-    async def _fetch(self) -> None:
-        try:
-            result = await self.top.link.call(lambda call: QueryAudit(id=call, count=CHANGES))
-        except (CallError, Unreachable) as error:
-            self._asked_of = None  # ask again
-            self._changes.border_subtitle = str(error)
-        else:
-            if self.top.is_running:
-                self._changes.fill(msgspec.convert(result, QueryAuditReply).changes)
+    def _fetch(self) -> None:
+        self.look_up(
+            lambda call: QueryAudit(id=call, count=CHANGES),
+            QueryAuditReply,
+            lambda reply: self._changes.fill(reply.changes),
+            self._fail,
+        )
+
+    def _fail(self, error: Exception) -> None:
+        self._asked_of = None  # ask again
+        self._changes.border_subtitle = str(error)

@@ -1,9 +1,8 @@
 """The second screen: the ledger's newest rows, and everything it knows of the selected one."""
 
+from functools import partial
 from typing import ClassVar
 
-import msgspec
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -13,7 +12,6 @@ from budgettop.screens.room import Room
 from budgettop.view import View
 from budgettop.widgets.request_detail import RequestDetail
 from budgettop.widgets.request_table import RequestTable
-from budgetwire.errors import CallError, Unreachable
 from budgetwire.messages import QueryRequests, QueryRequestsReply, Request
 
 PAGE = 200
@@ -79,21 +77,19 @@ class Requests(Room):
         event.stop()
         self._detail.pick(event.request)
 
-    @work(exclusive=True, group="requests")
-    async def _fetch(self, before_id: int | None) -> None:
-        try:
-            result = await self.top.link.call(
-                lambda call: QueryRequests(id=call, count=PAGE, before_id=before_id)
-            )
-        except (CallError, Unreachable) as error:
-            self._asked_of = None  # ask again
-            self._table.border_subtitle = str(error)
-        else:
-            self._merge(msgspec.convert(result, QueryRequestsReply), older=before_id is not None)
+    def _fetch(self, before_id: int | None) -> None:
+        self.look_up(
+            lambda call: QueryRequests(id=call, count=PAGE, before_id=before_id),
+            QueryRequestsReply,
+            partial(self._merge, older=before_id is not None),
+            self._fail,
+        )
+
+    def _fail(self, error: Exception) -> None:
+        self._asked_of = None  # ask again
+        self._table.border_subtitle = str(error)
 
     def _merge(self, reply: QueryRequestsReply, *, older: bool) -> None:
-        if not self.top.is_running:
-            return
         if older or not self._rows:
             self._more = reply.more
             self.refresh_bindings()

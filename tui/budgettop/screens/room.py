@@ -1,7 +1,9 @@
 """The base of the dashboard's screens: header, banner and footer around a body."""
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+import msgspec
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
@@ -12,9 +14,13 @@ from budgettop.widgets.banner import Banner
 from budgettop.widgets.drawn import COMPONENTS
 from budgettop.widgets.header import Header
 from budgettop.widgets.key_bar import KeyBar
+from budgetwire.errors import CallError, Unreachable
+from budgetwire.messages import Call, State
 
 if TYPE_CHECKING:
     from budgettop.app import BudgetTop
+
+R = TypeVar("R", bound=State)
 
 MIN_WIDTH, MIN_HEIGHT = 60, 16
 
@@ -74,3 +80,30 @@ class Room(Screen[None]):
         self.query_one(Header).show(view)
         self.query_one(Banner).show(view)
         self.show_body(view)
+
+    def look_up(
+        self,
+        make: Callable[[int], Call],
+        reply: type[R],
+        take: Callable[[R], None],
+        failed: Callable[[CallError | Unreachable], None],
+    ) -> None:
+        """Ask the daemon in the background. An answer is given up for when the same kind is asked for again.
+
+        Args:
+            make: makes the call of an id.
+            reply: what is answered.
+            take: is given the answer, unless the app quits.
+            failed: is given why there is none.
+        """
+
+        async def ask() -> None:
+            try:
+                result = await self.top.link.call(make)
+            except (CallError, Unreachable) as error:
+                failed(error)
+            else:
+                if self.top.is_running:
+                    take(msgspec.convert(result, reply))
+
+        self.run_worker(ask(), group=reply.__name__, exclusive=True)

@@ -31,7 +31,7 @@ class Steering(Room):
         """Show an editor where the selected counter is."""
         raise NotImplementedError
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing."""
         if not self.built:
             return True
@@ -45,7 +45,7 @@ class Steering(Room):
             return live and limit is not None and not limit.paused
         if action == "resume_limit":
             return live and limit is not None and limit.paused
-        return True
+        return super().check_action(action, parameters)
 
     async def action_edit(self) -> None:
         """Edit the selected limit in its place."""
