@@ -158,7 +158,7 @@ async def test_a_body_that_cannot_be_read_is_forwarded_and_never_free(home: Path
 async def test_an_endpoint_that_is_not_understood_is_recorded_as_unmetered(home: Path) -> None:
     async with between(home, always(OK)) as (client, daemon, _):
         await client.send(
-            daemon.request("POST", "/v1/embeddings", body=b'{"model":"text-embedding-3-small"}')
+            daemon.request("POST", "/v1/fine_tuning/jobs", body=b'{"model":"gpt-4o-mini-2024-07-18"}')
         )
         await client.response()
         row = (await daemon.rows(1))[0]

@@ -178,7 +178,7 @@ def _worst_nusd(ask: Ask, price: Price, window: int | None) -> int:
     uses = ask.server_tool_uses or 0
     input_tokens = ask.body_bytes + INPUT_MARGIN * max(1, ask.requests)
     if window is not None and (ask.open_input or ask.media or uses):
-        input_tokens = max(input_tokens, (uses + 1) * window)
+        input_tokens = max(input_tokens, (uses + max(1, ask.requests)) * window)
     bound = price.bound_nusd(
         input_tokens,
         (uses + 1) * max(0, ask.output_cap or 0),

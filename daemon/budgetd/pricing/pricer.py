@@ -11,6 +11,7 @@ from budgetd.metering.usage import Ask, Reading, Usage
 from budgetd.pricing.book import Book, Price
 from budgetd.pricing.estimate import Estimate, estimate, streamed_usage
 from budgetd.pricing.learning import Learner
+from budgetd.pricing.rates import dearest_by_tier
 
 Basis = Literal["billed", "reported", "estimated", "unmetered"]
 
@@ -77,8 +78,7 @@ class Pricer:
         if self._free:
             return Estimate(expected_nusd=0, worst_nusd=0, expected=Usage())
         usage = self._learner and self._learner.expect(ask, session, self._at)
-        bound = self._book.bound(self._provider, ask.model, self._at, service_tier=ask.service_tier)
-        sized = estimate(ask, self.price(ask.model, ask.service_tier), usage, bound)
+        sized = estimate(ask, self.price(ask.model, ask.service_tier), usage, self._bound(ask))
         if max(sized.expected_nusd, sized.worst_nusd or 0) <= MOST_NUSD:
             return sized
         return msgspec.structs.replace(
@@ -86,6 +86,19 @@ class Pricer:
             expected_nusd=min(sized.expected_nusd, MOST_NUSD),
             worst_nusd=None if sized.worst_nusd is None else min(sized.worst_nusd, MOST_NUSD),
         )
+
+    def _bound(self, ask: Ask) -> Price | None:
+        """The dearest that any model which may bill in a request is said to be; None where there is but one,
+        and that one is unknown.
+        """
+        bounds = [
+            self._book.bound(self._provider, model, self._at, service_tier=ask.service_tier)
+            for model in (ask.model, *ask.others)
+        ]
+        if not ask.others:
+            return bounds[0]
+        ceiling = self._book.ceiling(self._provider, self._at)
+        return dearest_by_tier("", [bound or ceiling for bound in bounds])
 
     def tally(
         self,
@@ -134,6 +147,8 @@ class Pricer:
         nusd = price.cost_nusd(usage)
         for other, used in reading.others:
             nusd += self.price(other, tier, reading.geo).cost_nusd(used)
+        if usage.images and not nusd:
+            basis = "unmetered"  # pictures that nobody tells the price of are not free
         return cost(nusd, basis, model, price.id)
 
     def _usage(
@@ -143,6 +158,8 @@ class Pricer:
             return reading.usage, "reported"
         if failed:
             return reading.usage or Usage(), "reported"
+        if reading.complete and ask.input_characters and self.price(ask.model).rates.character:
+            return Usage(input_characters=ask.input_characters), "reported"
         if reading.pending:
             return expected or estimate(ask, self.price(ask.model)).expected, "estimated"
         if reading.usage is not None or reading.output_bytes:
