@@ -33,7 +33,8 @@ class Provider:
             done = self.fetched > 1
         else:
             done = not json.loads(request.body).get("background")
-        answer |= {"background": True, "status": "completed" if done else "queued", "usage": USAGE if done else None}
+        answer |= {"background": True, "status": "completed" if done else "queued"}
+        answer |= {"usage": USAGE if done else None}
         body = json.dumps(answer).encode()
         headers = [(b"Content-Type", b"application/json"), (b"x-request-id", b"req_%d" % self.fetched)]
         yield head_of(b"HTTP/1.1 200 OK", [*headers, (b"Content-Length", b"%d" % len(body))]) + body

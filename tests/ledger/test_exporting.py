@@ -75,8 +75,9 @@ def test_groups_hold_every_request_once(rows: list[tuple[float, int, str]], by: 
     write(db, *rows)
     groups = list(export_groups(db, 0, T0 + 10**6, by, UTC_ZONE))
     columns = (*by, *SUM_COLUMNS)
-    assert sum(row[columns.index("requests")] for row in groups) == len(rows)
-    assert sum(row[columns.index("cost_nusd")] for row in groups) == sum(nusd for _, nusd, _ in rows)
+    counts = [(row[columns.index("requests")], row[columns.index("cost_nusd")]) for row in groups]
+    assert sum(int(count or 0) for count, _ in counts) == len(rows)
+    assert sum(int(nusd or 0) for _, nusd in counts) == sum(nusd for _, nusd, _ in rows)
     assert len({row[: len(by)] for row in groups}) == len(groups)
     db.close()
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from budgetd.accounts import Accounts
+from budgetd.metering import Reading
+from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
 from support.daemon import InProcess
 from support.stream import PATIENCE
@@ -39,6 +41,9 @@ class ScriptedTill:
         assert ticket not in [settled for settled, _ in self.settled]
         self.settled.append((ticket, outcome))
         self._accounts.settle(ticket, outcome)
+
+    def report(self, route: Route, reading: Reading) -> None:
+        self._accounts.report(route, reading)
 
     # what a test may decide
 
