@@ -72,6 +72,7 @@ async def _busy(home: str) -> None:
                 ("edit", ["e"]),
                 ("requests", ["escape", "2"]),
                 ("limits", ["4"]),
+                ("alerts", ["5"]),
                 ("help", ["1", "question_mark"]),
             ):
                 await pilot.press(*keys)

@@ -10,11 +10,16 @@ from typing import IO
 from zoneinfo import ZoneInfo
 
 from budgetd.accounts import Accounts
+from budgetd.alerts.channels import desktop
+from budgetd.alerts.channels.make import MAKE
+from budgetd.alerts.channels.screen import Screen
+from budgetd.alerts.lifecycle import state_of
 from budgetd.alerts.outbox import Outbox
 from budgetd.budget_file import Budget, BudgetFile
 from budgetd.config import Config, load_config
 from budgetd.control.commands import Commands
 from budgetd.control.needs import Part
+from budgetd.control.presses import Presses
 from budgetd.control.server import ControlServer
 from budgetd.control.views import DaemonViews
 from budgetd.errors import ConfigError
@@ -86,12 +91,14 @@ class Daemon:
         desk.config_accepted()
         if not is_new:
             desk.restarted(version("budgettop"))
+        self._screen = Screen()
         self._outbox = Outbox(
             self._ledger,
             time.time,
             failed=desk.delivery_failed,
             delivered=desk.delivery_works,
             changed=lambda: self._changed("alerts"),
+            make={**MAKE, "desktop": desktop.maker(self._screen, lambda press: self._presses.press(press))},
         )
         self._outbox.configure(config.alerts, budget.alert_webhook)
         desk.tell(self._outbox)
@@ -101,6 +108,7 @@ class Daemon:
         self._views = DaemonViews(self._accounts)
         self._views.listen = self._listener.address
         commands = Commands(self._accounts, self._outbox, self._budget_file, self._in_force)
+        self._presses = Presses(self._accounts, commands.handle)
         welcome = self._welcome(self._listener.address)
         self._control = ControlServer(self._places.socket, welcome, self._views, commands.handle)
         await self._control.start()
@@ -122,6 +130,7 @@ class Daemon:
         if self._control is not None:
             await self._control.stop()
             await self._outbox.stop()
+            self._screen.close()
             await self._prices.stop()
         if self._ledger is not None:
             await self._ledger.close()
@@ -179,6 +188,9 @@ class Daemon:
     def _every_second(self) -> None:
         accounts = self._accounts
         accounts.desk.tick(accounts.budget.limits, accounts.guard, accounts.burn)
+        self._screen.keep(
+            {alert.id for alert in accounts.desk.board.kept() if state_of(alert, time.time()) == "firing"}
+        )
         self._prices.look()
         if self._stale and self._control is not None:
             self._control.changed(*self._stale)

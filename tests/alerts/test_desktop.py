@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import get_args
 
+import psutil
 import pytest
 
 from alerts.receiver import receiver
@@ -88,19 +89,17 @@ async def test_what_is_pressed_comes_back(office: Office, shown: place.Desktop) 
         assert await office.tell(id=number) == SHOWN
         await press(shown, verb)
         assert (await office.has(number))[-1] == Press(verb, number, None)
-        await gone(shown)
+        shown.close_all()
 
 
 @needs_desktop
 async def test_a_held_request_is_decided_about_there(office: Office, shown: place.Desktop) -> None:
     for number, verb in enumerate(get_args(Verb), 1):
         assert await office.tell(id=number, rule="held", request_id=70 + number) == SHOWN
-        if number == 1:
-            labels = [line.partition(" (")[0] for line in await asyncio.to_thread(shown.menu)]
-            assert [label for label in labels if label != "#"] == [f"#{title}" for title in TITLES.values()]
         await press(shown, verb)
         assert (await office.has(number))[-1] == Press(verb, number, 70 + number)
-        await gone(shown)
+        assert shown.menu() == {*TITLES.values()}
+        shown.close_all()
 
 
 @needs_desktop
@@ -114,7 +113,9 @@ async def test_news_of_an_alert_take_the_place_of_the_old(office: Office, shown:
 @needs_desktop
 async def test_an_alert_that_is_over_is_taken_away(office: Office, shown: place.Desktop) -> None:
     await office.tell()
-    assert await office.tell("resolved", resolved_at=NOW, resolved_by="limit raised") == Delivered("taken away")
+    assert await office.tell("resolved", resolved_at=NOW, resolved_by="limit raised") == Delivered(
+        "taken away"
+    )
     await gone(shown)
     assert await office.tell("resolved", id=9, resolved_at=NOW) == Delivered("taken away")
 
@@ -132,18 +133,12 @@ async def test_what_was_seen_to_elsewhere_is_taken_away(office: Office, shown: p
 
 @needs_desktop
 async def test_markup_is_shown_as_it_is_and_length_is_bounded(office: Office, shown: place.Desktop) -> None:
-    with subprocess.Popen(
-        ["dbus-monitor", "--address", shown.address, "member=Notify"], stdout=subprocess.PIPE, text=True
-    ) as monitor:
-        assert monitor.stdout is not None
-        await asyncio.to_thread(monitor.stdout.readline)
-        assert await office.tell(message="<b>no</b> & \x1b[31m" + "x" * 5000, advice="") == SHOWN
-        text = ""
-        while "&lt;b&gt;no&lt;/b&gt; &amp; [31m" not in text:
-            text = await asyncio.to_thread(monitor.stdout.readline)
-        monitor.terminate()
+    assert await office.tell(message="<b>no</b> &amp; \x1b[31m" + "x" * 5000, advice="") == SHOWN
+    shown.close_all()
+    (text,) = shown.history()
+    assert text.startswith("&lt;b&gt;no&lt;/b&gt; &amp;amp; [31mxxx")
     assert text.count("x") < 300
-    assert "…" in text
+    assert text.endswith("x…")
 
 
 @needs_desktop
@@ -191,12 +186,14 @@ async def test_failures_leave_no_open_files_and_no_tracebacks(
 ) -> None:
     shown.end("dunst")
     await office.tell()
-    before = len(os.listdir("/proc/self/fd"))
+    before = psutil.Process().num_fds()
     for _ in range(5):
         assert await office.tell() == Retry("no notification service is on the session bus")
     await asyncio.sleep(0)
-    assert len(os.listdir("/proc/self/fd")) <= before
-    assert not [record for record in caplog.records if record.name.startswith(("desktop_notifier", "dbus_fast"))]
+    assert psutil.Process().num_fds() <= before
+    assert not [
+        record for record in caplog.records if record.name.startswith(("desktop_notifier", "dbus_fast"))
+    ]
 
 
 @needs_desktop
@@ -245,7 +242,9 @@ def test_it_works_on_uvloop(shown: place.Desktop) -> None:
 
 
 def test_the_package_is_not_imported_before_it_is_needed() -> None:
-    code = "import json, sys, budgetd.daemon, budgetd.alerts.channels.desktop; print(json.dumps([*sys.modules]))"
+    code = (
+        "import json, sys, budgetd.daemon, budgetd.alerts.channels.desktop; print(json.dumps([*sys.modules]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -1,21 +1,26 @@
 """A desktop of its own: a session bus, an X server that nobody sees, and dunst, the notification service."""
 
+import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-NEEDED = ("dbus-daemon", "dbus-monitor", "dbus-send", "dunst", "dunstctl", "Xvfb", "xwd", "convert", "identify")
+NEEDED = ("dbus-daemon", "dbus-send", "dunst", "dunstctl", "Xvfb", "xwd", "convert", "identify")
 """From the Debian packages dbus, dunst, xvfb, x11-apps and imagemagick."""
 
 MISSING = [name for name in NEEDED if shutil.which(name) is None]
 WHY_SKIPPED = f"not installed: {', '.join(MISSING)}"
 
 SECONDS = 20.0
+
+SIZE = "900x200x24"
+
+PING = "org.freedesktop.DBus.Peer.Ping"
 
 BUS = """<busconfig>
 <type>session</type><listen>unix:path={folder}/bus</listen><auth>EXTERNAL</auth>
@@ -30,11 +35,13 @@ height = 400
 origin = top-left
 offset = 20x20
 font = Monospace 12
+markup = full
 history_length = 100
 """
 
 CHOOSE = """#!/bin/sh
-tee {folder}/menu | grep -m1 -F -f {folder}/wanted
+cat >{folder}/menu
+grep -m1 -F -f {folder}/wanted {folder}/menu
 """
 """Stands for the menu in which a person chooses a button."""
 
@@ -68,7 +75,7 @@ class Desktop:
 
     def start_display(self) -> None:
         read, write = os.pipe()
-        self._run("Xvfb", "-displayfd", str(write), "-screen", "0", "800x300x24", "-nolisten", "tcp", fd=write)
+        self._run("Xvfb", "-displayfd", str(write), "-screen", "0", SIZE, "-nolisten", "tcp", fd=write)
         os.close(write)
         with os.fdopen(read) as told:
             self._display = f":{told.readline().strip()}"
@@ -99,15 +106,23 @@ class Desktop:
         """How many notifications are shown."""
         return int(self._ask("dunstctl", "count", "displayed"))
 
-    def menu(self) -> list[str]:
-        """The buttons that can be pressed."""
-        self.press("nothing of the kind")
-        self.until(lambda: (self.folder / "menu").exists())
-        return (self.folder / "menu").read_text().splitlines()
+    def close_all(self) -> None:
+        """Close what is shown. dunst leaves a notification there when its button was chosen in the menu."""
+        self._ask("dunstctl", "close-all")
+        self.until(lambda: self.count() == 0)
+
+    def history(self) -> list[str]:
+        """The texts of all notifications that are closed."""
+        (entries,) = json.loads(self._ask("dunstctl", "history"))["data"]
+        return [entry["body"]["data"] for entry in entries]
+
+    def menu(self) -> set[str]:
+        """The buttons from which the last one was chosen."""
+        lines = (self.folder / "menu").read_text().splitlines()
+        return {line.partition(" (")[0].removeprefix("#") for line in lines} - {""}
 
     def press(self, button: str) -> None:
         """Choose a button of what is shown."""
-        (self.folder / "menu").unlink(missing_ok=True)
         (self.folder / "wanted").write_text(f"#{button} (")
         self._ask("dunstctl", "context")
 
@@ -153,11 +168,8 @@ class Desktop:
         return done.stdout
 
 
-PING = "org.freedesktop.DBus.Peer.Ping"
-
-
 @contextmanager
-def desktop(folder: Path) -> Iterator[Desktop]:
+def desktop(folder: Path) -> Generator[Desktop]:
     """One that runs. A short ``folder`` keeps the bus inside it."""
     made = Desktop(folder)
     try:

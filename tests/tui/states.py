@@ -9,7 +9,9 @@ from budgetwire.messages import (
     Alert,
     Burn,
     Change,
+    Channel,
     Daemon,
+    Delivery,
     InFlight,
     Limit,
     Request,
@@ -332,3 +334,109 @@ def many(count: int = 60) -> Snapshot:
     subjects = [f"研究-{at:02}" if at % 5 == 2 else f"project-{at:02}" for at in range(count - 2)]
     counters = [opus(subject, 4.9 - at / 13, 0.05 * (at % 3)) for at, subject in enumerate(subjects)]
     return msgspec.structs.replace(state, limits=[*state.limits, *counters])
+
+
+def alerted() -> Snapshot:
+    """Alerts in every state, one of them about a held request."""
+    state = holding()
+    return msgspec.structs.replace(
+        state,
+        alerts=[
+            alert(
+                60,
+                "opus / acme-api holds 2 requests: $0.48 needed, $0.00 of $5.00 left",
+                rule="held",
+                limit="opus",
+                subject="acme-api",
+                fired_at=NOW - 8,
+                request_id=7,
+                advice="In budgettop: enter allows it once, f grants $5, x refuses it.",
+            ),
+            alert(
+                59,
+                "daily cap reached: $10.02 of $10.00 spent; further requests are refused",
+                "critical",
+                rule="cap",
+                fired_at=NOW - 120,
+                advice="Raise it with `budgetd limits set daily AMOUNT`, or let it be.",
+            ),
+            alert(
+                58,
+                "daily refuses requests: $0.48 needed, $0.00 of $10.00 left",
+                rule="refused",
+                fired_at=NOW - 118,
+                last_at=NOW - 2,
+                count=500,
+                advice="Raise it with `budgetd limits set daily AMOUNT`, or let it be.",
+            ),
+            alert(
+                57,
+                "monthly passed 80 %: $171.30 of $200.00 spent",
+                limit="monthly",
+                fired_at=NOW - 4000,
+                state="snoozed",
+                snoozed_until=NOW + 3588,
+            ),
+            alert(
+                56,
+                "No price is known of anthropic/claude-next-6",
+                "info",
+                rule="unknown_model",
+                limit="",
+                subject="anthropic/claude-next-6",
+                fired_at=NOW - 9000,
+                state="acknowledged",
+                acknowledged_at=NOW - 3600,
+                acknowledged_by="ada",
+                acknowledged_from="desktop",
+            ),
+            alert(
+                55,
+                "研究チーム passed 50 %: $2.51 of $5.00 spent",
+                limit="研究チーム",
+                fired_at=NOW - 90_000,
+                state="resolved",
+                resolved_at=NOW - 80_000,
+                resolved_by="the limit was raised",
+            ),
+        ],
+    )
+
+
+def delivery(id: int, alert_id: int, channel: str, **more: object) -> Delivery:
+    facts: dict[str, object] = {
+        "event": "fired",
+        "message_id": f"msg_{id}",
+        "created_at": NOW - 100,
+        "due_at": NOW - 100,
+        "attempts": 1,
+        "state": "delivered",
+        "delivered_at": NOW - 99,
+        "error": "",
+    }
+    return Delivery(id=id, alert_id=alert_id, channel=channel, **(facts | more))
+
+
+def deliveries(alert_id: int) -> list[Delivery]:
+    """One message of each state."""
+    down = "monitoring.example.com answered 503"
+    return [
+        delivery(
+            3, alert_id, "ops", state="pending", attempts=3, due_at=NOW + 300, error=down, event="updated"
+        ),
+        delivery(2, alert_id, "desktop"),
+        delivery(1, alert_id, "mail", state="dead", attempts=7, error="apprise is not installed"),
+    ]
+
+
+def channels() -> list[Channel]:
+    """One that works, one that fails, and one that was disabled."""
+    return [
+        Channel(
+            "ops", "webhook", "https://monitoring.example.com", "warning", error="answered 503", pending=2
+        ),
+        Channel("desktop", "desktop", "this desktop", "info", delivered_at=NOW - 99),
+        Channel(
+            "mail", "apprise", "mailtos", "critical", disabled_at=NOW - 7200, disabled_reason="gone", dead=3
+        ),
+    ]

@@ -69,8 +69,8 @@ def stage(alert: Alert, view: View) -> str:
 
 
 def newest_first(alerts: list[Alert]) -> list[Alert]:
-    """Return them in the order in which they happened last, the newest first."""
-    return sorted(alerts, key=lambda alert: (-last_at(alert), -alert.id))
+    """Return them in the order in which they fired; one that goes on happening keeps its place."""
+    return sorted(alerts, key=lambda alert: (-alert.fired_at, -alert.id))
 
 
 def held_request(alert: Alert | None, view: View) -> InFlight | None:

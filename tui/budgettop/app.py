@@ -13,7 +13,8 @@ from textual.screen import Screen
 
 from budgettop import text
 from budgettop.commands import commands
-from budgettop.news import keys, told, urgent, used
+from budgettop.news import News, keys, urgent, used
+from budgettop.screens.alerts import Alerts
 from budgettop.screens.help import Help
 from budgettop.screens.limits import Limits
 from budgettop.screens.overview import Overview
@@ -28,7 +29,7 @@ from budgetwire.messages import Acknowledge, Call, Pause, QueryRequests, Resume,
 
 REPAINT_SECONDS = 0.25
 """Between repaints while nothing urgent happens; what is urgent is shown at once."""
-HELD_TOAST_SECONDS = 8
+NEWS_TOAST_SECONDS = 8
 
 
 class BudgetTop(App[None]):
@@ -41,9 +42,15 @@ class BudgetTop(App[None]):
         "screens/overview.tcss",
         "screens/requests.tcss",
         "screens/limits.tcss",
+        "screens/alerts.tcss",
         "screens/help.tcss",
     ]
-    MODES: ClassVar[dict[str, Any]] = {"overview": Overview, "requests": Requests, "limits": Limits}
+    MODES: ClassVar[dict[str, Any]] = {
+        "overview": Overview,
+        "requests": Requests,
+        "limits": Limits,
+        "alerts": Alerts,
+    }
     DEFAULT_MODE = "overview"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-cramped"),
@@ -62,6 +69,7 @@ class BudgetTop(App[None]):
         Binding("1", "switch_mode('overview')", "overview", id="overview"),
         Binding("2", "switch_mode('requests')", "requests", id="requests"),
         Binding("4", "switch_mode('limits')", "limits", id="limits"),
+        Binding("5", "switch_mode('alerts')", "alerts", id="alerts"),
         Binding("h", "show_held", "held", id="held"),
         Binding("space", "pause", "pause", id="pause"),
         Binding("space", "resume", "resume", id="resume"),
@@ -87,7 +95,7 @@ class BudgetTop(App[None]):
         self.demo = demo
         self.view = View(now=text.wall_clock())
         self._newest: Snapshot | None = None
-        self._told_of: set[int] = set()
+        self._news = News()
         self._second = 0
 
     def on_mount(self) -> None:
@@ -232,14 +240,18 @@ class BudgetTop(App[None]):
                 screen.show(self.view)
         if keys(before) != keys(self.view):
             self.refresh_bindings()
-        self._tell_of_held()
+        self._tell_news()
 
-    def _tell_of_held(self) -> None:
-        """Ring once for each request that has just been held, and say what to press."""
-        held = self.view.held if self.view.stand == "live" else []
-        new = [request for request in held if request.id not in self._told_of]
-        self._told_of &= {request.id for request in held}
-        if new:
-            self._told_of |= {request.id for request in new}
+    def _tell_news(self) -> None:
+        """Ring once for what is new and waits for the person, and say what to press."""
+        words = self._news.take(self.view)
+        if words:
             self.bell()
-            self.notify(told(new), title="Held", severity="warning", timeout=HELD_TOAST_SECONDS, markup=False)
+        for word in words:
+            self.notify(
+                word.sentence,
+                title=word.title,
+                severity=word.severity,
+                timeout=NEWS_TOAST_SECONDS,
+                markup=False,
+            )

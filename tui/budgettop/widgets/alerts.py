@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from typing_extensions import override
 
 from budgettop import text
-from budgettop.alerting import answerable, newest_first, sign, stage, stage_of, times, waits
+from budgettop.alerting import answerable, last_at, newest_first, sign, stage, stage_of, times, waits
 from budgettop.view import View
 from budgettop.widgets.drawn import Row
 from budgettop.widgets.listing import Listing, ListRows
@@ -71,7 +71,7 @@ class AlertRows(ListRows[int]):
     def _when(self, alert: Alert) -> str:
         if stage_of(alert) == "snoozed":
             return stage(alert, self._view)
-        return text.when(alert.fired_at, self._view.now, self._view.zone)
+        return text.when(last_at(alert), self._view.now, self._view.zone)
 
 
 def _said(alert: Alert) -> str:

@@ -10,25 +10,30 @@ from typing_extensions import override
 
 from budgettop.widgets.drawn import Drawn, Row
 
-PLACES = ("overview", "requests", "limits")
+PLACES = ("overview", "requests", "limits", "alerts")
 """Bindings that lead to a screen; they stand on the left."""
+NAMED_FROM = 100
+"""From this many cells on all screens are named; else only the one that is shown."""
 ACTS = (
     *("held", "edit", "grant", "older", "pause", "resume", "pause-limit", "resume-limit", "undo", "kill"),
-    *("acknowledge", "next-cut", "help", "quit", "commands"),
+    *("acknowledge", "snooze", "test", "redeliver", "next-cut", "help", "quit", "commands"),
 )
 """Bindings that do something, in the order in which they stand."""
 SPARED = (
     "commands",
     "next-cut",
     "undo",
+    "snooze",
+    "acknowledge",
     "pause-limit",
     "resume-limit",
     "kill",
     "grant",
-    "acknowledge",
+    "test",
+    "redeliver",
     "quit",
 )
-"""Those that are left out first where not all fit."""
+"""Those that are left out first where not all fit; the frame of an alert names its keys too."""
 
 
 class KeyBar(Drawn):
@@ -59,7 +64,9 @@ class KeyBar(Drawn):
         at = 1
         for place in PLACES:
             if place in active:
-                at = self._add(row, at, active[place], "strong" if place == self._place else "faint")
+                here = place == self._place
+                named = here or width >= NAMED_FROM
+                at = self._add(row, at, active[place], "strong" if here else "faint", named=named)
         acts = [active[act] for act in ACTS if act in active]
         spared = [active[act] for act in SPARED if act in active]
         while spared and at + sum(map(_cells, acts)) > width:
@@ -71,10 +78,11 @@ class KeyBar(Drawn):
             at = self._add(row, at, binding, "faint")
         return [row]
 
-    def _add(self, row: Row, at: int, binding: Binding, style: str) -> int:
+    def _add(self, row: Row, at: int, binding: Binding, style: str, *, named: bool = True) -> int:
         key = _key(binding)
-        row += [(key, "sign"), (f" {binding.description}", style), ("  ", "")]
-        end = at + _cells(binding)
+        name = f" {binding.description}" if named else ""
+        row += [(key, "sign"), (name, style), ("  ", "")]
+        end = at + cell_len(key + name) + 2
         self._spans.append((at, end - 2, binding.key))
         return end
 
