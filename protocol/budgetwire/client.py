@@ -22,6 +22,7 @@ from budgetwire.messages import (
     Hello,
     Message,
     Reply,
+    SendTest,
     Snapshot,
     Subscribe,
     Update,
@@ -32,7 +33,9 @@ from budgetwire.reach import reach
 from budgetwire.versions import disagreement
 
 ANSWER_SECONDS = 10.0
-"""How long the daemon has for the handshake, and for each call."""
+"""How long the daemon has for the handshake, and for most calls."""
+SLOW_SECONDS = 150.0
+"""How long it has for a call that waits for somebody else: a channel may take two minutes."""
 MAX_RETRY_SECONDS = 2.0
 """The longest pause between two attempts of a `Link`."""
 
@@ -88,12 +91,14 @@ class Client:
         self._last_id += 1
         call_id = self._last_id
         answer = self._calls[call_id] = asyncio.get_running_loop().create_future()
+        call = make(call_id)
+        patience = SLOW_SECONDS if isinstance(call, SendTest) else ANSWER_SECONDS
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._send(make(call_id))
+            async with asyncio.timeout(patience):
+                await self._send(call)
                 return await answer
         except TimeoutError:
-            raise Unreachable(f"budgetd did not answer within {ANSWER_SECONDS:.0f} seconds.") from None
+            raise Unreachable(f"budgetd did not answer within {patience:.0f} seconds.") from None
         finally:
             del self._calls[call_id]
 

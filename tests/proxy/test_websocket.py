@@ -812,6 +812,7 @@ async def test_what_cannot_be_read_any_more_is_passed_on_and_cut(home: Path) -> 
         (row,) = await settled(it.daemon, 1)
         assert (row["outcome"], row["basis"]) == ("broken", "estimated")
 
+
 async def test_a_begun_response_without_room_is_cut_and_counted_on_its_limits(home: Path) -> None:
     async def talk(peer: Peer) -> None:
         await peer.hear()
