@@ -98,8 +98,11 @@ class Accounts:
             return self._count(case, now)
         if self.paused_at is not None and case.billing != "free":
             return self._turn_away(case, now, PAUSED)
-        if self._note_unknown(case) and self.unknown_model == "refuse":
-            return self._turn_away(case, now, why_unknown(case.subject.provider, case.subject.model))
+        if self._note_unknown(case):
+            if self.unknown_model == "refuse":
+                return self._turn_away(case, now, why_unknown(case.subject.provider, case.subject.model))
+            if self.unknown_model == "allow":
+                case = case.unreserved()
         decision = self._decide(case, now)
         return self._hold(case, decision, now) if isinstance(decision, Refused) else decision
 

@@ -31,6 +31,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         """What it asks of the guard."""
         return Demand(self.subject, self.estimate.expected_nusd, self.estimate.worst_nusd)
 
+    def unreserved(self) -> "Case":
+        """The same, with nothing to be reserved for it; what it costs still counts."""
+        estimate = msgspec.structs.replace(self.estimate, expected_nusd=0, worst_nusd=0, unbounded="")
+        return msgspec.structs.replace(self, estimate=estimate)
+
     def opening(self, now: float, reservation: Reservation | None) -> Opening:
         """Its row when it is admitted, with what is reserved for it, or refused."""
         limits = [] if reservation is None else [window.limit.name for window, _ in reservation.parts]

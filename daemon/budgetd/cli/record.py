@@ -66,6 +66,8 @@ def _change(change: Change) -> tuple[str, ...]:
 
 def _value(change: Change, value: str) -> str:
     """The audit keeps amounts in nanodollars, and a limit that was removed as its whole entry."""
+    if change.action == "snooze" and value.startswith("until "):
+        return f"until {clock(float(value.removeprefix('until ')))}"
     if change.action not in {"set_limit", "undo_limit", "grant"}:
         return value
     if value.startswith("{"):
