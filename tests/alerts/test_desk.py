@@ -9,7 +9,7 @@ import pytest
 
 from alerts.office import CENT, DOLLAR, NOON, Office, daily
 from budgetd.alerts.register import Register
-from budgetd.alerts.settings import RulesSection
+from budgetd.alerts.settings import AlertsSection, ChannelSection, RulesSection
 from budgetd.budget.decision import Crossing
 from budgetd.budget.limits import Limit, Subject
 from budgetd.ledger import alerting
@@ -381,6 +381,16 @@ async def test_a_failing_channel_is_one_alert_until_it_works(office: Office) -> 
     office.desk.delivery_works("mail")
     assert office.shown == [("delivery", 0, "firing")]
     office.desk.delivery_works("slack")
+    assert office.told == ["fired delivery", "resolved delivery"]
+
+
+async def test_that_a_channel_fails_is_over_once_the_channel_is_gone(office: Office) -> None:
+    slack = ChannelSection(name="slack", kind="webhook", url="https://hooks.example.com/")
+    office.desk.delivery_failed("slack", "404 Not Found")
+    office.desk.configure(AlertsSection(channels=[slack]))
+    assert office.shown == [("delivery", 0, "firing")]
+    office.desk.configure(AlertsSection())
+    assert office.shown == [("delivery", 0, "resolved")]
     assert office.told == ["fired delivery", "resolved delivery"]
 
 

@@ -15,7 +15,7 @@ from budgetd.alerts.outlook import Outlook
 from budgetd.alerts.register import Register
 from budgetd.alerts.rules import limits as limit_rules
 from budgetd.alerts.rules import running, spending
-from budgetd.alerts.settings import AlertsSection
+from budgetd.alerts.settings import SHORT_FORM, AlertsSection
 from budgetd.budget.burn import Burn
 from budgetd.budget.counters import Window
 from budgetd.budget.decision import Crossing, Reason
@@ -67,6 +67,10 @@ class Desk:
     def configure(self, settings: AlertsSection) -> None:
         """Go by other settings. Raises ValueError if their quiet hours are none."""
         self._register.configure(settings)
+        names = {channel.name for channel in settings.channels} | {SHORT_FORM}
+        for alert in self.board.open_of("delivery"):
+            if alert.subject not in names:
+                self._register.end(alert, "the channel is gone")
 
     def tell(self, teller: Teller) -> None:
         """Give word of alerts to the channels from now on, of those that have not been told to begin with."""
