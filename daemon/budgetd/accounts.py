@@ -103,7 +103,7 @@ class Accounts:
                 return self._turn_away(case, now, why_unknown(case.subject.provider, case.subject.model))
             if self.unknown_model == "allow":
                 case = case.unreserved()
-        decision = self._decide(case, now)
+        decision = self.decide(case, now)
         return self._hold(case, decision, now) if isinstance(decision, Refused) else decision
 
     def abandon(self, held: Held) -> None:
@@ -138,7 +138,7 @@ class Accounts:
         if closing.cost_nusd:
             self.burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
-        self._retry_held()
+        self.retry_held()
 
     def report(self, route: Route, reading: Reading) -> None:
         """See `Till`."""
@@ -163,9 +163,9 @@ class Accounts:
         self.restated += 1
         self.changed("limits", "burn", "spending")
         if nusd < 0:
-            self._retry_held()
+            self.retry_held()
 
-    # steering
+    # by the rules and by the clock
 
     def configure(self, budget: Budget) -> None:
         """Put other limits in force; thresholds that are passed already fire now."""
@@ -183,95 +183,24 @@ class Accounts:
         self.desk.crossed(self.guard.crossed())
         self.desk.review(budget.limits, self.guard)
         self.changed("limits")
-        self._retry_held()
-
-    def grant(self, limit: str, subject: str, nusd: int) -> None:
-        """Let a counter go so much beyond its cap until its window ends. Raises KeyError if there is no such
-        counter, LedgerError if it cannot be recorded.
-        """
-        now = self.clock()
-        window = self.guard.find(limit, subject, now)
-        self.ledger.write(
-            'insert into grants ("limit", subject, window_starts_at, nusd, at) values (?, ?, ?, ?, ?)',
-            (limit, subject, window.starts_at, nusd, max(now, window.starts_at)),
-        )
-        self.guard.grant(limit, subject, nusd, now)
-        self.desk.review(self.budget.limits, self.guard)
-        self.changed("limits")
-        self._retry_held()
-
-    def approve(self, request_id: int) -> bool:
-        """Let a held request through this once; False if it is not held."""
-        waiting = self.holds.get(request_id)
-        if waiting is None or waiting.held.decided.done():
-            return False
-        approved = frozenset({waiting.refused.window.limit.name})
-        while isinstance(decision := self._decide(waiting.case, self.clock(), approved), Refused):
-            approved |= {decision.window.limit.name}
-        self.holds.decide(waiting, decision)
-        self.desk.decided(request_id, "allowed" if isinstance(decision, Ticket) else "refused")
-        self.changed("in_flight", "limits")
-        return True
-
-    def refuse(self, request_id: int) -> bool:
-        """Turn a held request away; False if it is not held."""
-        waiting = self.holds.get(request_id)
-        if waiting is None:
-            return False
-        self._turn_held_away(waiting, "refused", "It was held and then refused by its owner.")
-        return True
-
-    def kill(self, request_id: int) -> bool:
-        """Cut a running request; False if there is none, or it is not on its way yet."""
-        entry = self.in_flight.get(request_id)
-        if entry is None or entry.ticket.kill is None:
-            return False
-        entry.ticket.kill()
-        return True
-
-    def pause(self, by: str, limit: str | None = None) -> None:
-        """Refuse whatever can cost, or what matches a limit, until resumed; outlives the daemon. Raises
-        LedgerError.
-        """
-        now = self.clock()
-        if limit is not None:
-            self.ledger.write("insert or replace into meta values (?, ?)", (f"paused:{limit}", f"{now} {by}"))
-            self.guard.pause(limit)
-            self.changed("limits")
-        elif self.paused_at is None:
-            self.ledger.write("insert or replace into meta values ('paused', ?)", (f"{now} {by}",))
-            self.paused_at, self.paused_by = now, by
-            self.changed("daemon")
-
-    def resume(self, limit: str | None = None) -> None:
-        """Admit again. Raises LedgerError."""
-        if limit is not None:
-            self.ledger.write("delete from meta where key = ?", (f"paused:{limit}",))
-            self.guard.resume(limit)
-            self.changed("limits")
-            self._retry_held()
-        elif self.paused_at is not None:
-            self.ledger.write("delete from meta where key = 'paused'")
-            self.paused_at, self.paused_by = None, ""
-            self.changed("daemon")
-            self._retry_held()
+        self.retry_held()
 
     def tick(self) -> None:
         """Open the windows that have begun, turn away whoever was held too long. To be called often."""
         now = self.clock()
         if self.guard.roll(now):
             self.changed("limits", "burn", "spending")
-            self._retry_held()
+            self.retry_held()
         for waiting in self.holds:
             if now >= waiting.until:
                 seconds = waiting.refused.window.limit.hold_seconds
                 why = f"It was held for {seconds} s and nobody allowed it."
-                self._turn_held_away(waiting, "nobody decided", why)
+                self.turn_held_away(waiting, "nobody decided", why)
 
     def stop(self) -> None:
         """Turn away whoever is held: nobody can decide any more."""
         for waiting in self.holds:
-            self._turn_held_away(waiting, "budgetd was stopped", "It was held, and budgetd was stopped.")
+            self.turn_held_away(waiting, "budgetd was stopped", "It was held, and budgetd was stopped.")
 
     # deciding
 
@@ -304,7 +233,7 @@ class Accounts:
             estimate=pricer.expect(candidate.ask, who.session),
         )
 
-    def _decide(
+    def decide(
         self, case: Case, now: float, approved: frozenset[str] = frozenset()
     ) -> Ticket | Turned | Refused:
         """Let a request in or turn it away; Refused if it is to be held."""
@@ -396,7 +325,8 @@ class Accounts:
         """The row of a request that is never sent."""
         self.ledger.record_refusal(case.opening(closing.settled_at, None), closing)
 
-    def _turn_held_away(self, waiting: Waiting, how: str, why: str) -> None:
+    def turn_held_away(self, waiting: Waiting, how: str, why: str) -> None:
+        """Refuse a request that was held. ``how`` it was decided is for its alert, ``why`` for its client."""
         now = self.clock()
         waiting.refused.window.refuse(now)
         message = f"{self._why_refused(waiting.refused, waiting.case)} {why}"
@@ -404,8 +334,8 @@ class Accounts:
         self.desk.decided(waiting.case.id, how)
         self.changed("in_flight")
 
-    def _retry_held(self) -> None:
-        """Room may have come up."""
+    def retry_held(self) -> None:
+        """Ask again for those who are held: room may have come up."""
         if self.holds:
             self.holds.retry(self._ask_again)
             self.changed("in_flight")
@@ -413,7 +343,7 @@ class Accounts:
     def _ask_again(self, waiting: Waiting) -> Ticket | Turned | None:
         if waiting.held.decided.done() or self.paused_at is not None:
             return None
-        decision = self._decide(waiting.case, self.clock())
+        decision = self.decide(waiting.case, self.clock())
         if isinstance(decision, Refused):
             return None
         self.desk.decided(waiting.case.id, "there was room" if isinstance(decision, Ticket) else "refused")

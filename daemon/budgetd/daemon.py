@@ -31,6 +31,7 @@ from budgetd.proxy.forward import Forwarder
 from budgetd.proxy.listener import Listener
 from budgetd.proxy.pool import Pool
 from budgetd.receipts import Receipts
+from budgetd.steering import Steering
 from budgetwire.messages import VERSION, Welcome
 from budgetwire.places import Places
 
@@ -107,7 +108,9 @@ class Daemon:
         await self._listener.start(config.host, config.port)
         self._views = DaemonViews(self._accounts)
         self._views.listen = self._listener.address
-        commands = Commands(self._accounts, self._outbox, self._budget_file, self._in_force)
+        commands = Commands(
+            self._accounts, Steering(self._accounts), self._outbox, self._budget_file, self._in_force
+        )
         self._presses = Presses(self._accounts, commands.handle)
         welcome = self._welcome(self._listener.address)
         self._control = ControlServer(self._places.socket, welcome, self._views, commands.handle)

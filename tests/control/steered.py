@@ -152,7 +152,7 @@ class Steered:
             delivered=self.accounts.desk.delivery_works,
             changed=self.accounts.changed,
         )
-        self.commands = Commands(self.accounts, outbox, self.file, self.accounts.configure)
+        self.commands = Commands(self.accounts, self.accounts, outbox, self.file, self.accounts.configure)
 
     async def restart(self) -> None:
         await self.accounts.ledger.close()

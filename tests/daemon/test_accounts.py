@@ -19,6 +19,7 @@ from budgetd.metering import Ask, meter
 from budgetd.pricing.book import load_book
 from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Ticket, Turned
+from budgetd.steering import Steering
 
 NOON = 1_795_435_200.0
 BOOK = load_book()
@@ -173,18 +174,18 @@ async def test_acknowledging_survives_a_restart(setting: Setting) -> None:
 
 
 async def test_pausing_refuses_whatever_costs_until_resumed_even_after_a_restart(setting: Setting) -> None:
-    setting.accounts.pause("test")
+    Steering(setting.accounts).pause("test")
     await setting.ledger.close()
     setting.start()
     turned = setting.admit()
     assert isinstance(turned, Turned)
     assert "budgetd resume" in turned.message
-    setting.accounts.resume()
+    Steering(setting.accounts).resume()
     await setting.spend()
 
 
 async def test_pausing_lets_through_what_costs_nothing(setting: Setting) -> None:
-    setting.accounts.pause("test")
+    Steering(setting.accounts).pause("test")
     route = msgspec.structs.replace(ROUTE, upstream=WELL_KNOWN["ollama"], api="openai.chat")
     ticket = setting.admit(route=route)
     assert isinstance(ticket, Ticket)

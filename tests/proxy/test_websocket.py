@@ -12,6 +12,7 @@ from budgetd.config import WELL_KNOWN
 from budgetd.proxy.routes import find_route
 from budgetd.proxy.session import KILLED, MOST_WAITING, SLOW, STOPPED
 from budgetd.proxy.till import Candidate, Ticket, Turned
+from budgetd.steering import Steering
 from proxy.scripted import ScriptedTill, hold_all, scripted
 from proxy.setting import between, leave, ways
 from proxy.sockets import (
@@ -507,10 +508,10 @@ async def test_gemini_is_closed_with_the_reason(home: Path) -> None:
 
 async def test_while_all_is_paused_the_handshake_passes_and_turns_do_not(home: Path) -> None:
     async with session(home, answer_all) as it:
-        it.daemon.daemon._accounts.pause("test")
+        Steering(it.daemon.daemon._accounts).pause("test")
         await it.client.say(CREATE)
         assert "paused" in (await it.client.hear())["error"]["message"]
-        it.daemon.daemon._accounts.resume()
+        Steering(it.daemon.daemon._accounts).resume()
         await it.client.say(CREATE)
         await it.client.hear_until("response.done")
 
@@ -743,7 +744,7 @@ async def test_killing_a_turn_cuts_the_session_on_both_sides(home: Path) -> None
         await it.client.say(CREATE)
         await it.client.hear_until("response.output_text.delta")
         (id,) = it.daemon.daemon._accounts.in_flight
-        assert it.daemon.daemon._accounts.kill(id)
+        assert Steering(it.daemon.daemon._accounts).kill(id)
         assert await it.client.closed() == (1008, KILLED)
         await it.client.send(closing(1008, masked=True))
         await it.client.stream.gone()

@@ -22,6 +22,7 @@ from budgetd.corrections import Corrections
 from budgetd.errors import LedgerError
 from budgetd.ledger import reports
 from budgetd.receipts import Receipts
+from budgetd.steering import Steering
 from budgetwire.messages import (
     Acknowledge,
     ApplyCorrections,
@@ -59,17 +60,19 @@ class Commands:
     def __init__(
         self,
         accounts: Accounts,
+        steering: Steering,
         outbox: Outbox,
         budget_file: BudgetFile,
         in_force: Callable[[Budget], None],
     ) -> None:
         """``in_force`` puts the limits of an edited file in force."""
         self._accounts = accounts
+        self._steering = steering
         self._audit = Audit(accounts.ledger, accounts.clock)
         self._receipts = Receipts(accounts)
         self._alerts = AlertCommands(accounts, outbox, self._audit)
         self._corrections = Corrections(accounts)
-        self._limits = LimitCommands(accounts, self._audit, budget_file, in_force)
+        self._limits = LimitCommands(accounts, steering, self._audit, budget_file, in_force)
 
     async def handle(self, call: Call, peer: Peer) -> dict[str, Any]:
         """Do one call. Raises CommandError, and then nothing was half applied."""
@@ -125,15 +128,15 @@ class Commands:
 
     def _decide(self, call: Approve | Refuse | Kill, peer: Peer) -> None:
         """Settle the fate of one request. It may have ended since the client looked."""
-        accounts, id = self._accounts, call.request_id
+        steering, id = self._steering, call.request_id
         match call:
             case Approve():
-                action, do, before, after = "approve", accounts.approve, "held", "let through"
+                action, do, before, after = "approve", steering.approve, "held", "let through"
             case Refuse():
-                action, do, before, after = "refuse", accounts.refuse, "held", "refused"
+                action, do, before, after = "refuse", steering.refuse, "held", "refused"
             case Kill():
-                action, do, before, after = "kill", accounts.kill, "running", "killed"
-        if action == "approve" and accounts.paused_at is not None:
+                action, do, before, after = "kill", steering.kill, "running", "killed"
+        if action == "approve" and self._accounts.paused_at is not None:
             raise CommandError("conflict", "Spending is paused: resume first, then approve.")
         with self._audit.change(peer, action, f"request {id}", before, after):
             if not do(id):

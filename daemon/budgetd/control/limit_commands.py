@@ -9,6 +9,7 @@ from budgetd.budget_file import Budget, BudgetFile
 from budgetd.control.audit import Audit
 from budgetd.control.errors import CommandError
 from budgetd.control.needs import Peer
+from budgetd.steering import Steering
 from budgetwire.messages import Grant, Pause, Resume, SetLimit, UndoLimit
 from budgetwire.money import NUSD_PER_CENT, cents_to_nusd, format_usd
 
@@ -20,10 +21,16 @@ class LimitCommands:
     """What a client may do to a limit."""
 
     def __init__(
-        self, accounts: Accounts, audit: Audit, budget_file: BudgetFile, in_force: Callable[[Budget], None]
+        self,
+        accounts: Accounts,
+        steering: Steering,
+        audit: Audit,
+        budget_file: BudgetFile,
+        in_force: Callable[[Budget], None],
     ) -> None:
         """``in_force`` puts the limits of an edited file in force."""
         self._accounts = accounts
+        self._steering = steering
         self._audit = audit
         self._budget_file = budget_file
         self._in_force = in_force
@@ -70,7 +77,7 @@ class LimitCommands:
             raise CommandError("not_found", _no_counter(limit, subject), "subject") from None
         whose = f"{name} / {subject}" if subject else name
         with self._audit.change(peer, "grant", whose, str(granted), str(granted + nusd)):
-            accounts.grant(name, subject, nusd)
+            self._steering.grant(name, subject, nusd)
 
     def pause(self, call: Pause, peer: Peer) -> None:
         """Pause everything, or what matches one limit."""
@@ -78,7 +85,7 @@ class LimitCommands:
         if name is not None:
             self._known(name)
         with self._audit.change(peer, "pause", name or "all", self._standing(name), "paused"):
-            self._accounts.pause(peer.name, name)
+            self._steering.pause(peer.name, name)
 
     def resume(self, call: Resume, peer: Peer) -> None:
         """Resume everything, or what matches one limit; also one that was paused and then removed."""
@@ -86,7 +93,7 @@ class LimitCommands:
         if name is not None and name not in self._accounts.guard.paused:
             self._known(name)
         with self._audit.change(peer, "resume", name or "all", self._standing(name), "running"):
-            self._accounts.resume(name)
+            self._steering.resume(name)
 
     def _standing(self, limit: str | None) -> str:
         accounts = self._accounts
