@@ -64,16 +64,19 @@ def budgetd(home: Path, *arguments: str, timeout: float = 60.0) -> subprocess.Co
 class Home:
     """A home folder with its configuration, and at most one daemon that runs in it."""
 
-    def __init__(self, upstreams: Mapping[str, str], *, budget: str = "", config: str = "") -> None:
+    def __init__(
+        self, upstreams: Mapping[str, str], *, budget: str = "", config: str = "", zone: str = ""
+    ) -> None:
         """
         Args:
             upstreams: url by name; a name that is not well known speaks OpenAI's dialect.
             budget: text of budget.toml.
             config: more lines for config.toml.
+            zone: its time zone; else one in which it is about noon.
         """
         self.path = Path(tempfile.mkdtemp(prefix="bt-"))
         self.places = find_places({"BUDGETD_HOME": str(self.path)})
-        lines = [f'timezone = "{noon_zone()}"', '[proxy]\nlisten = "127.0.0.1:0"']
+        lines = [f'timezone = "{zone or noon_zone()}"', '[proxy]\nlisten = "127.0.0.1:0"']
         lines += [f'[upstreams.{name}]\nurl = "{url}"' + _dialect(name) for name, url in upstreams.items()]
         self.places.config.write_text("\n".join([*lines, config]))
         if budget:

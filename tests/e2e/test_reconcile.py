@@ -62,8 +62,8 @@ def billing(background: Background) -> Iterator[Billing]:
 
 @pytest.fixture
 def home() -> Home:
-    """Not running yet; `Home.running` takes it away at its end."""
-    return Home({}, budget=BUDGET)
+    """Not running yet; `Home.running` takes it away at its end. Its days are those of the invoices."""
+    return Home({}, budget=BUDGET, zone="UTC")
 
 
 def spend_and_bill(home: Home, billing: Billing, provider: str) -> None:
