@@ -93,18 +93,26 @@ class Accounts:
     def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
         """See `Till`."""
         now = self.clock()
-        case = self._case(candidate, candidate.ask.model, now)
-        if candidate.begun:
-            return self._count(case, now)
-        if self.paused_at is not None and case.billing != "free":
-            return self._turn_away(case, now, PAUSED)
-        if self._note_unknown(case):
-            if self.unknown_model == "refuse":
-                return self._turn_away(case, now, why_unknown(case.subject.provider, case.subject.model))
-            if self.unknown_model == "allow":
-                case = case.unreserved()
+        case, why = self._examine(self._case(candidate, candidate.ask.model, now))
+        if why:
+            return self._turn_away(case, now, why)
         decision = self.decide(case, now)
         return self._hold(case, decision, now) if isinstance(decision, Refused) else decision
+
+    def count(self, candidate: Candidate) -> Ticket:
+        """See `Till`."""
+        now = self.clock()
+        case, why = self._examine(self._case(candidate, candidate.ask.model, now))
+        reservation = None
+        if self._counts(case.billing):
+            reservation = self.guard.admit(case.demand, now)
+            if isinstance(reservation, Refused):
+                refused, reservation = reservation, self.guard.count(case.demand, now)
+                self.desk.refused(refused.window, refused.amount_nusd, refused.reason)
+                why = why or self._why_refused(refused, case)
+        ticket = self._let_in(case, reservation, now)
+        ticket.refused = why
+        return ticket
 
     def abandon(self, held: Held) -> None:
         """See `Till`."""
@@ -249,18 +257,18 @@ class Accounts:
             return decision
         return self._refuse(case, now, decision, self._why_refused(decision, case))
 
-    def _count(self, case: Case, now: float) -> Ticket:
-        """Let in what the provider has begun unasked, and say why it must be cut, if it must be."""
-        why = PAUSED if self.paused_at is not None and case.billing != "free" else ""
-        reservation = None
-        if self._counts(case.billing):
-            reservation = self.guard.admit(case.demand, now)
-            if isinstance(reservation, Refused):
-                why = why or self._why_refused(reservation, case)
-                reservation = self.guard.count(case.demand, now)
-        ticket = self._let_in(case, reservation, now)
-        ticket.refused = why
-        return ticket
+    def _examine(self, case: Case) -> tuple[Case, str]:
+        """A request as it is to be reserved for; and why it is not let in whatever the limits are, if it is
+        not.
+        """
+        if self.paused_at is not None and case.billing != "free":
+            return case, PAUSED
+        if self._note_unknown(case):
+            if self.unknown_model == "refuse":
+                return case, why_unknown(case.subject.provider, case.subject.model)
+            if self.unknown_model == "allow":
+                return case.unreserved(), ""
+        return case, ""
 
     def _counts(self, billing: str) -> bool:
         """Whether what is billed so counts against limits."""

@@ -33,6 +33,9 @@ class ScriptedTill:
         self.candidates.append(candidate)
         return self._decide(self, candidate)
 
+    def count(self, candidate: Candidate) -> Ticket:
+        return self._accounts.count(candidate)
+
     def abandon(self, held: Held) -> None:
         assert held not in self.abandoned
         self.abandoned.append(held)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from budgetd.config import WELL_KNOWN
+from budgetd.pricing.settings import UnknownModel
 from budgetd.proxy.routes import find_route
 from budgetd.proxy.session import KILLED, MOST_WAITING, SLOW, STOPPED
-from budgetd.proxy.till import Candidate, Ticket, Turned
+from budgetd.proxy.till import Candidate, Turned
 from budgetd.steering import Steering
 from proxy.scripted import ScriptedTill, hold_all, scripted
 from proxy.setting import between, leave, ways
@@ -592,14 +593,17 @@ async def test_a_response_that_the_provider_begins_itself_is_admitted(home: Path
         assert (row["outcome"], row["basis"], row["input_tokens"]) == ("ok", "reported", 1000)
 
 
-def count_and_refuse(till: ScriptedTill, candidate: Candidate) -> Ticket:
-    ticket = till.let_through(candidate)
-    ticket.refused = "No room. " * 30 if candidate.begun else ""
-    return ticket
-
-
-async def test_a_response_that_the_provider_begins_itself_is_cut_and_what_it_cost_is_counted(
-    home: Path,
+@pytest.mark.parametrize(
+    "budget",
+    [
+        TINY,
+        '[[limits]]\nname = "daily"\nwindow = "day"\nlimit_cents = 0\non_exceed = "hold"\n',
+        TINY + 'fallback_model_on_exceed = "gpt-realtime-mini"\n',
+    ],
+    ids=["refuse", "hold", "downgrade"],
+)
+async def test_a_response_that_the_provider_begins_itself_is_cut_and_counted_where_there_is_no_room(
+    home: Path, budget: str
 ) -> None:
     go = asyncio.Event()
 
@@ -609,43 +613,42 @@ async def test_a_response_that_the_provider_begins_itself_is_cut_and_what_it_cos
         await peer.send(frame(json.dumps(created()).encode()) + frame(b"never seen"))
         await peer.stream.gone()
 
-    async with session(home, talk) as it:
-        (running,) = await _sessions(it.daemon)
-        running._turns._till = till = scripted(it.daemon, count_and_refuse)
+    async with session(home, talk, budget=budget) as it:
+        accounts = it.daemon.daemon._accounts
         await it.client.say({"type": "input_audio_buffer.append", "audio": "A" * 64_000})
         go.set()
         assert (await it.client.hear())["type"] == "response.created"
         code, reason = await it.client.closed()
-        assert (code, len(reason)) == (1008, 123)
+        assert (code, "daily" in reason, len(reason) <= 123) == (1008, True, True), reason
         await it.provider[0].gone()
         (row,) = await settled(it.daemon, 1)
         assert (row["outcome"], row["basis"]) == ("killed", "estimated")
+        (window, *_) = accounts.guard.windows
+        assert (window.spent_nusd, window.reserved_nusd) == (row["cost_nusd"], 0)
         assert row["cost_nusd"] > 0
-        assert [each.begun for each in till.candidates] == [True]
+        assert [alert.count for alert in accounts.desk.board.kept() if alert.rule == "refused"] == [1]
+        assert not accounts.holds
 
 
-def refuse_all(till: ScriptedTill, candidate: Candidate) -> Turned:
-    return Turned("No room.")
-
-
-@pytest.mark.parametrize(("decide", "said"), [(refuse_all, "No room."), (hold_all, "A limit holds")])
-async def test_a_response_that_the_provider_begins_itself_does_not_wait(
-    home: Path, decide: Any, said: str
+@pytest.mark.parametrize("policy", ["refuse", "allow", "ceiling"])
+async def test_a_response_of_an_unknown_model_that_the_provider_begins_itself_follows_the_policy(
+    home: Path, policy: UnknownModel
 ) -> None:
-    go = asyncio.Event()
-
     async def talk(peer: Peer) -> None:
-        await go.wait()
-        await peer.say(created())
+        await peer.hear()
+        await peer.say(created(), delta(), done())
         await peer.stream.gone()
 
-    async with session(home, talk) as it:
-        (running,) = await _sessions(it.daemon)
-        running._turns._till = till = scripted(it.daemon, decide)
-        go.set()
-        code, reason = await it.client.closed()
-        assert (code, reason[: len(said)]) == (1008, said)
-        assert till.abandoned == till.held
+    async with session(home, talk, target=REALTIME.replace("gpt-realtime", "gpt-realtime-of-nobody")) as it:
+        it.daemon.daemon._accounts.unknown_model = policy
+        await it.client.say({"type": "input_audio_buffer.append", "audio": "A" * 64_000})
+        if policy == "refuse":
+            code, reason = await it.client.closed()
+            assert (code, "price" in reason) == (1008, True)
+        else:
+            await it.client.hear_until("response.done")
+        (row,) = await settled(it.daemon, 1)
+        assert row["outcome"] == ("killed" if policy == "refuse" else "ok")
 
 
 async def test_a_provider_that_says_no_to_a_turn_is_not_paid(home: Path) -> None:
@@ -812,19 +815,3 @@ async def test_what_cannot_be_read_any_more_is_passed_on_and_cut(home: Path) -> 
         await it.client.stream.gone()
         (row,) = await settled(it.daemon, 1)
         assert (row["outcome"], row["basis"]) == ("broken", "estimated")
-
-
-async def test_a_begun_response_without_room_is_cut_and_counted_on_its_limits(home: Path) -> None:
-    async def talk(peer: Peer) -> None:
-        await peer.hear()
-        await peer.say(created(), delta())
-        await peer.stream.gone()
-
-    async with session(home, talk, budget=TINY) as it:
-        await it.client.say({"type": "input_audio_buffer.append", "audio": "A" * 64_000})
-        assert (await it.client.closed())[0] == 1008
-        (row,) = await settled(it.daemon, 1)
-        assert (row["outcome"], row["basis"]) == ("killed", "estimated")
-        (window, *_) = it.daemon.daemon._accounts.guard.windows
-        assert (window.spent_nusd, window.reserved_nusd) == (row["cost_nusd"], 0)
-        assert row["cost_nusd"] > 0

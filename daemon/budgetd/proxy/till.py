@@ -29,8 +29,6 @@ class Candidate(msgspec.Struct, frozen=True):
     request_bytes: int
     replaceable: bool = False
     """Another model can be put into it, so that it can be downgraded."""
-    begun: bool = False
-    """The provider has begun to answer it unasked, so that it costs whatever is decided."""
 
 
 class Ticket(msgspec.Struct, eq=False):
@@ -75,8 +73,12 @@ class Till(Protocol):
     """The budget as the proxy sees it."""
 
     def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
-        """Decide at once: reserve, hold, or say why not. One that has begun is let in, and its ticket says
-        whether it must be cut.
+        """Decide at once: reserve, hold, or say why not."""
+        ...
+
+    def count(self, candidate: Candidate) -> Ticket:
+        """Let in what the provider has begun unasked and bills in any case. `Ticket.refused` says whether it
+        must be cut.
         """
         ...
 

@@ -12,15 +12,11 @@ from budgetd.metering.live import Live, Turn
 from budgetd.proxy.admission import admit
 from budgetd.proxy.incoming import Incoming
 from budgetd.proxy.routes import Route
-from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Till, Turned
+from budgetd.proxy.till import Candidate, Outcome, Ticket, Till, Turned
 
 SWITCHED = 101
 """The status of a turn: that of its session's handshake."""
 
-NOT_HELD = (
-    "A limit holds requests until somebody allows them, and this response was begun by the provider itself,"
-    " so it could not wait."
-)
 NOT_REPLACED = "The model of a session cannot be replaced by {}."
 
 
@@ -81,11 +77,10 @@ class Turns:
         """Take a message of the provider's. Why the session must be cut, if it must be."""
         why = ""
         for turn in self._live.received(message):
-            if turn not in self._open:
-                why = self._count(turn) or why
             opened = self._open.get(turn)
-            if opened is None:
-                continue
+            if opened is None:  # begun by the provider itself
+                opened = self._take(turn, self._till.count(self._candidate(turn)))
+                why = opened.ticket.refused or why
             ticket = opened.ticket
             ticket.response_bytes += len(message)
             if ticket.ttft_seconds is None and turn.began:
@@ -102,7 +97,7 @@ class Turns:
         for turn in list(self._open):
             self._settle(turn, outcome if turn.asked or turn.began else "failed")
 
-    def _candidate(self, turn: Turn[Any], *, begun: bool = False) -> Candidate:
+    def _candidate(self, turn: Turn[Any]) -> Candidate:
         route, request = self._route, self._request
         return Candidate(
             route=route,
@@ -110,26 +105,15 @@ class Turns:
             ask=turn.ask,
             method=request.method,
             request_bytes=turn.sent_bytes,
-            begun=begun,
         )
 
-    def _count(self, turn: Turn[Any]) -> str:
-        """Count a turn that the provider began unasked. Why it must be cut, if it must be."""
-        decision = self._till.admit(self._candidate(turn, begun=True))
-        if isinstance(decision, Held):
-            self._till.abandon(decision)
-            return NOT_HELD
-        if isinstance(decision, Turned):
-            return decision.message
-        self._take(turn, decision)
-        return decision.refused
-
-    def _take(self, turn: Turn[Any], ticket: Ticket) -> None:
+    def _take(self, turn: Turn[Any], ticket: Ticket) -> _Open:
         ticket.status = SWITCHED
         ticket.meter = Meter(turn.reader, "")
         ticket.kill = self.kill
         ticket.provider_request_id = self._request_id
-        self._open[turn] = _Open(ticket, time.monotonic())
+        self._open[turn] = opened = _Open(ticket, time.monotonic())
+        return opened
 
     def _settle(self, turn: Turn[Any], outcome: Outcome) -> None:
         opened = self._open.pop(turn)
