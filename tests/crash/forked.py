@@ -80,8 +80,8 @@ class Forked:
 class ForkedHome(Home):
     """A home whose daemons start at once."""
 
-    def __init__(self, forks: Forks, upstreams: Mapping[str, str], *, budget: str) -> None:
-        super().__init__(upstreams, budget=budget)
+    def __init__(self, forks: Forks, upstreams: Mapping[str, str], *, budget: str, config: str = "") -> None:
+        super().__init__(upstreams, budget=budget, config=config)
         self._forks = forks
 
     def spawn(self) -> Forked:
