@@ -66,6 +66,8 @@ class Daemon:
         self._stale: set[Part] = set()
         self._pushing: asyncio.TimerHandle | None = None
         self._watched: tuple[object, object] = (None, None)
+        self._trouble = (0, "")
+        """How often the ledger could not be written, and why, when that was last looked at."""
 
     async def start(self) -> None:
         """Come up whole or not at all. Raises ConfigError, LedgerError or StartError with what stands in the
@@ -170,23 +172,32 @@ class Daemon:
         self._set_config_error("")
 
     async def _tick_for_ever(self) -> None:
+        """What goes wrong in one tick must not end them: without them no window ends and nothing is shown."""
         turn = 0
-        trouble = (0, "")
-        ledger = self._accounts.ledger
+        stumble = ""
         while True:
             await asyncio.sleep(TICK_SECONDS)
             turn += 1
-            self._accounts.tick()
-            if self._accounts.in_flight or self._accounts.holds:
-                self._changed("in_flight")
-            if (ledger.failures, ledger.failure) != trouble:  # also one that has passed: somebody may show it
-                trouble = (ledger.failures, ledger.failure)
-                log.error("%s", ledger.failure or "the ledger can be written again")
-                self._changed("daemon")
-            if turn % 4 == 0:
-                self._every_second()
-            if turn % 40 == 0:
-                self._forwarder.check_silence()
+            try:
+                self._tick(turn)
+            except Exception as error:
+                if repr(error) != stumble:  # once, and not every second
+                    log.exception("budgetd stumbled, and goes on")
+                stumble = repr(error)
+
+    def _tick(self, turn: int) -> None:
+        self._accounts.tick()
+        if self._accounts.in_flight or self._accounts.holds:
+            self._changed("in_flight")
+        ledger = self._accounts.ledger
+        if (ledger.failures, ledger.failure) != self._trouble:  # also one that has passed: it may be shown
+            self._trouble = (ledger.failures, ledger.failure)
+            log.error("%s", ledger.failure or "the ledger can be written again")
+            self._changed("daemon")
+        if turn % 4 == 0:
+            self._every_second()
+        if turn % 40 == 0:
+            self._forwarder.check_silence()
 
     def _every_second(self) -> None:
         accounts = self._accounts
