@@ -52,6 +52,16 @@ def test_a_key_has_one_fingerprint_wherever_it_stands(headers: dict[str, bytes])
     assert who(**headers).key == fingerprint(b"sk-1")
 
 
+@pytest.mark.parametrize(
+    "target", ["/v1beta/models/m:generateContent?key=sk-1", "/ws/x?alt=sse&key=sk%2D1&a=b"]
+)
+def test_a_key_in_the_query_counts_where_no_header_has_one(target: str) -> None:
+    assert identify({}, "", "", "", target).key == fingerprint(b"sk-1")
+    assert identify({b"x-goog-api-key": b"sk-2"}, "", "", "", target).key == fingerprint(b"sk-2")
+    assert identify({}, "", "", "", "/key=sk-1?monkey=sk-1&key=").key == ""
+    assert identify({}, "", "", "", "/?key=\udcff").key == fingerprint(b"\xff")
+
+
 def test_a_fingerprint_is_short_and_tells_nothing() -> None:
     mark = fingerprint(b"sk-ant-secret")
     assert len(mark) == 8

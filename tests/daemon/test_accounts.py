@@ -18,7 +18,7 @@ from budgetd.ledger.writer import Ledger
 from budgetd.metering import Ask, meter
 from budgetd.pricing.book import load_book
 from budgetd.proxy.routes import Route
-from budgetd.proxy.till import Candidate, Held, Ticket, Turned
+from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
 from budgetd.steering import Steering
 
 NOON = 1_795_435_200.0
@@ -252,3 +252,21 @@ async def test_a_new_day_starts_at_nothing(setting: Setting) -> None:
 async def test_names_that_are_not_text_do_not_stop_the_ledger(setting: Setting) -> None:
     await setting.spend(route=msgspec.structs.replace(ROUTE, path="/v1/\udcff/messages"))
     assert setting.row(1)[0] == "ok"
+
+
+@pytest.mark.parametrize("outcome", ["ok", "aborted", "broken", "killed"])
+async def test_what_was_learned_outlives_a_restart_however_the_request_ended(
+    setting: Setting, outcome: Outcome
+) -> None:
+    ticket = setting.admit()
+    assert isinstance(ticket, Ticket)
+    await ticket.committed
+    ticket.status = 200
+    ticket.meter = meter("anthropic.messages", "application/json")
+    text = b'"content":[{"type":"text","text":"' + b"x" * 300 + b'"}]'
+    ticket.meter.feed(ANSWER.replace(b'"content":[]', text))
+    setting.accounts.settle(ticket, outcome)
+    learned = setting.accounts.learner.writing(ASK.model, ASK.model)
+    await setting.ledger.close()
+    setting.start()
+    assert setting.accounts.learner.writing(ASK.model, ASK.model) == learned

@@ -3,6 +3,7 @@
 import json
 
 from budgetd.metering import Reading, Usage, meter
+from budgetd.metering.text import CITATION, SIGNATURE_FRAME, called
 from metering.exchanges import anthropic_stream, read, sse
 
 START = {
@@ -112,7 +113,7 @@ def test_an_error_in_a_stream_leaves_it_incomplete() -> None:
     error = sse({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, named=True)
     reading = read("anthropic.messages", anthropic_stream({"output_tokens": 5}, start=START) + error)
     assert reading.usage is not None
-    assert not reading.complete
+    assert (reading.complete, reading.failed) == (False, False)
 
 
 def test_progress_shows_what_streamed_so_far() -> None:
@@ -141,11 +142,55 @@ def test_a_whole_message_is_read_with_its_text() -> None:
     }
     reading = read("anthropic.messages", json.dumps(message).encode(), "application/json")
     assert reading.complete
-    assert reading.output_bytes == 2 + 4 + len('{"x": 1}')
+    assert reading.output_bytes == 2 + 4 + len(f'{{"x": 1}}{called("n")}')
     assert reading.usage is not None
     assert reading.usage.output_tokens == 12
 
 
+def test_a_call_counts_with_its_name_and_a_citation_as_what_it_takes_to_write_one() -> None:
+    call = {"type": "server_tool_use", "id": "t", "name": "web_search", "input": {}}
+    result = {
+        "type": "web_search_tool_result",
+        "tool_use_id": "t",
+        "content": [{"encrypted_content": "x" * 99}],
+    }
+    source = {"type": "web_search_result_location", "cited_text": "x" * 99, "url": "https://example.com"}
+    body = sse(
+        {"type": "content_block_start", "index": 0, "content_block": call},
+        {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "input_json_delta", "partial_json": "{}"},
+        },
+        {"type": "content_block_start", "index": 1, "content_block": result},
+        {"type": "content_block_delta", "index": 2, "delta": {"type": "citations_delta", "citation": source}},
+        named=True,
+    )
+    length = len(f"{called('web_search')}{{}}{CITATION}")
+    assert read("anthropic.messages", body).output_bytes == length
+    content = [call, result, {"type": "text", "text": "", "citations": [source]}]
+    message = json.dumps({"type": "message", "content": content}).encode()
+    assert read("anthropic.messages", message).output_bytes == length
+
+
+def test_thinking_that_is_not_shown_is_known_by_its_signature() -> None:
+    signature = "A" * ((SIGNATURE_FRAME + 700) * 4 // 3)
+    hidden = {"type": "thinking", "thinking": "", "signature": signature}
+    summed_up = {"type": "thinking", "thinking": "x" * 250, "signature": signature}
+    shown = {"type": "thinking", "thinking": "x" * 900, "signature": signature}
+    message = json.dumps({"type": "message", "content": [hidden, summed_up, shown]}).encode()
+    events = [
+        {"type": "content_block_delta", "delta": {"type": f"{name}_delta", name: text}}
+        for block in (hidden, summed_up, shown)
+        for name, text in block.items()
+        if name != "type"
+    ]
+    for body in (message, sse(*events, named=True)):
+        reading = read("anthropic.messages", body)
+        assert (reading.output_bytes, reading.sealed_bytes) == (1150, 700 + 450 + 0)
+
+
 def test_an_error_body_has_no_usage() -> None:
     body = b'{"type":"error","error":{"type":"invalid_request_error","message":"no"},"request_id":"r"}'
-    assert read("anthropic.messages", body, "application/json") == Reading()
+    assert read("anthropic.messages", body, "application/json") == Reading(failed=True)
+    assert read("anthropic.messages", sse(json.loads(body), named=True)) == Reading(failed=True)

@@ -1,5 +1,6 @@
 """Batches of messages."""
 
+import gzip
 import json
 from typing import Any
 
@@ -62,6 +63,16 @@ def test_results_are_summed_up_by_model() -> None:
     )
     for seed in range(5):
         assert results(*lines, seed=seed) == reading
+
+
+def test_results_say_where_they_were_made() -> None:
+    assert results(succeeded("m", input_tokens=1, inference_geo="us"), failed("expired")).geo == "us"
+
+
+def test_results_that_cannot_be_read_to_their_end_are_not_all() -> None:
+    line = json.dumps(succeeded("m", input_tokens=1)).encode() + b"\n"
+    reading = read("anthropic.batches", gzip.compress(line) + b"no gzip", "application/x-jsonl", "gzip")
+    assert (reading.usage, reading.complete) == (Usage(input_tokens=1), False)
 
 
 def test_results_that_all_failed_bill_nothing() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from budgetd.metering import Api, Ask, Reading, Usage, peek
+from budgetd.metering import Api, Ask, Reading, Usage, meter, peek
+from budgetd.metering.text import SIGNATURE_FRAME, called
 from metering.corpus import Exchange, each_recorded, read_thrice, reported
 from metering.exchanges import CONVERSE_EVENTS, anthropic_stream, eventstream, invoked, read
 
@@ -74,7 +75,7 @@ def test_a_stream_of_converse_ends_with_its_usage() -> None:
         ),
         complete=True,
         service_tier="priority",
-        output_bytes=len('hmnaïve{"a":1}'.encode()),
+        output_bytes=len(f'hmnaïve{{"a":1}}{called("f")}'.encode()),
     )
     cut = read("bedrock.converse", eventstream(*CONVERSE_EVENTS[:-1]))
     assert (cut.usage, cut.complete, cut.output_bytes) == (None, False, whole.output_bytes)
@@ -93,7 +94,18 @@ def test_reasoning_and_tool_input_of_a_whole_answer_are_counted() -> None:
     ]
     body = {"output": {"message": {"content": content}}, "usage": {"inputTokens": 1, "outputTokens": 2}}
     reading = read("bedrock.converse", json.dumps(body).encode(), "application/json")
-    assert reading.output_bytes == 2 + 4 + len('{"x": 1}')
+    assert reading.output_bytes == 2 + 4 + len(f'{{"x": 1}}{called("n")}')
+
+
+def test_reasoning_that_is_not_shown_is_known_by_its_signature() -> None:
+    signature = "A" * ((SIGNATURE_FRAME + 700) * 4 // 3)
+    whole = {"reasoningContent": {"reasoningText": {"text": "x" * 100, "signature": signature}}}
+    parts = [
+        {"delta": {"reasoningContent": part}} for part in ({"text": "x" * 100}, {"signature": signature})
+    ]
+    for body in (json.dumps({"output": {"message": {"content": [whole]}}}).encode(), eventstream(*parts)):
+        reading = read("bedrock.converse", body)
+        assert (reading.output_bytes, reading.sealed_bytes) == (100, 600)
 
 
 def test_anthropics_events_are_read_by_their_own_rules() -> None:
@@ -126,6 +138,60 @@ def test_what_bedrock_counted_holds_for_every_maker(events: list[dict[str, Any]]
     reading = read("bedrock.invoke", invoked(*events[:-1], last))
     assert reading.usage == Usage(input_tokens=10, cache_read_tokens=3, output_tokens=126)
     assert (reading.complete, reading.output_bytes) == (True, 4)
+
+
+def told_in_headers(body: Any, **counts: str) -> Reading:
+    """What is read of a response that is not streamed, with these counts in its headers."""
+    named = {f"x-amzn-bedrock-{name.replace('_', '-')}-token-count".encode(): counts[name] for name in counts}
+    reader = meter("bedrock.invoke", "application/json", "", lambda name: named.get(name, ""))
+    reader.feed(body if isinstance(body, bytes) else json.dumps(body).encode())
+    return reader.finish()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"outputs": [{"text": "née"}]},
+        {"generations": [{"text": "née"}]},
+        {"choices": [{"text": "née", "stop_reason": "stop"}]},
+        {"text": "née", "finish_reason": "COMPLETE"},
+    ],
+    ids=["mistral", "cohere", "deepseek", "command"],
+)
+def test_what_bedrock_counted_in_the_headers_holds_where_the_body_tells_nothing(body: dict[str, Any]) -> None:
+    assert told_in_headers(body).usage is None
+    counts = {"input": "7", "output": "126", "cache_read_input": "3", "cache_write_input": "2"}
+    reading = told_in_headers(body, **counts)
+    assert reading.usage == Usage(
+        input_tokens=12, cache_read_tokens=3, cache_write_tokens=2, output_tokens=126
+    )
+    assert (reading.complete, reading.output_bytes) == (True, 4)
+
+
+def test_embeddings_are_counted_in_the_headers_too() -> None:
+    body = {"embeddings": [[0.1, 0.2]], "response_type": "embeddings_floats"}
+    assert told_in_headers(body, input="9").usage == Usage(input_tokens=9)
+
+
+def test_a_body_that_reports_is_more_exact_than_the_headers() -> None:
+    body = {"type": "message", "usage": {"input_tokens": 4, "output_tokens": 5, "cache_read_input_tokens": 6}}
+    reading = told_in_headers(body, input="14", output="36")
+    assert reading.usage == Usage(input_tokens=10, cache_read_tokens=6, output_tokens=5)
+
+
+@pytest.mark.parametrize("given", ["", "-1", "seven", "nan", "inf"])
+def test_a_header_that_is_no_count_tells_nothing(given: str) -> None:
+    assert told_in_headers({"outputs": [{"text": "a"}]}, input=given, output="5").usage is None
+    assert told_in_headers(b"<html>", input=given, output="5").usage is None
+
+
+def test_headers_of_a_stream_count_nothing() -> None:
+    named = {b"x-amzn-bedrock-input-token-count": "7", b"x-amzn-bedrock-output-token-count": "0"}
+    reader = meter(
+        "bedrock.invoke", "application/vnd.amazon.eventstream", "", lambda name: named.get(name, "")
+    )
+    reader.feed(invoked({"generation": "cut"}))
+    assert (reader.finish().usage, reader.finish().complete) == (None, False)
 
 
 def test_novas_own_report_has_the_split_of_the_cache() -> None:

@@ -79,6 +79,26 @@ def test_a_rerank_bills_its_search_units_and_an_embedding_its_pictures_too() -> 
     assert reading.usage == Usage(input_tokens=1004, input_image_tokens=1000)
 
 
+@pytest.mark.parametrize(
+    ("given", "usage", "cost_nusd"),
+    [
+        ({"cost": 0.001, "search_units": 1, "total_tokens": 150}, Usage(search_units=1), 1_000_000),
+        (
+            {"prompt_tokens": 1837, "completion_tokens": 0, "total_tokens": 1837},
+            Usage(input_tokens=1837),
+            None,
+        ),
+    ],
+    ids=["openrouter", "together"],
+)
+def test_others_that_rank_count_in_their_own_way(
+    given: dict[str, Any], usage: Usage, cost_nusd: int | None
+) -> None:
+    body = {"id": "x", "model": "m", "results": [{"index": 0, "relevance_score": 0.9}], "usage": given}
+    reading = read("cohere.rerank", json.dumps(body).encode(), "application/json")
+    assert (reading.usage, reading.cost_nusd, reading.complete) == (usage, cost_nusd, True)
+
+
 def test_an_error_has_no_usage() -> None:
     assert read("cohere.chat", b'{"id":"x","message":"invalid request"}', "application/json") == Reading(
         response_id="x"

@@ -38,10 +38,13 @@ ROWS: dict[Api, Row] = {
         "billed at the batch tier; models may differ within a batch",
     ),
     "openai.chat": Row(
-        "`usage` of the last chunk or of the whole; `x_groq.usage`",
-        "xAI, Fireworks, Perplexity's and xAI's stated charges, own keys behind a gateway, content in pieces",
+        "`usage` of the last chunk or of the whole; `x_groq.usage`, or the last choice's (Moonshot)",
+        "xAI, Fireworks, Moonshot, Groq's compound systems, Perplexity's and xAI's stated charges, own keys"
+        " behind a gateway, content in pieces",
         "OpenAI streams without `include_usage` report nothing; xAI leaves reasoning out of the output (the"
-        " total tells); cached tokens have three names; with an own key `cost` is the gateway's fee alone",
+        " total tells); cached tokens have four names; with an own key `cost` is the gateway's fee alone;"
+        " Mistral's total holds the tokens of sound, which is billed by its time; a compound system bills"
+        " each of its models",
     ),
     "openai.completions": Row(
         "as chat",
@@ -82,9 +85,10 @@ ROWS: dict[Api, Row] = {
     ),
     "gemini.generate": Row(
         "`usageMetadata` of every chunk: the largest of each count",
-        "a stream as one JSON array, modalities, blocked prompts, errors",
+        "a stream as one JSON array, modalities, searches, blocked prompts, errors",
         "counts go down now and then; thoughts and tool results are in no total of their name; video and"
-        " documents are billed as text",
+        " documents are billed as text; models before Gemini 3 bill one search a prompt, however many there"
+        " were",
     ),
     "gemini.embed": Row(
         "`usageMetadata`, or the statistics of each embedding (Vertex AI)",
@@ -103,9 +107,9 @@ ROWS: dict[Api, Row] = {
     ),
     "cohere.embed": Row("`meta.billed_units`", "pictures", "as chat"),
     "cohere.rerank": Row(
-        "`meta.billed_units.search_units`",
-        "everything",
-        "billed by units of up to 100 documents, not by tokens",
+        "`meta.billed_units.search_units`; elsewhere `usage` in search units or tokens",
+        "everything: Cohere, OpenRouter, Together",
+        "Cohere bills by units of up to 100 documents, not by tokens",
     ),
     "bedrock.converse": Row(
         "the `metadata` event of Amazon's binary stream, or `usage` of the whole",
@@ -113,9 +117,10 @@ ROWS: dict[Api, Row] = {
         "`inputTokens` leaves the cache out",
     ),
     "bedrock.invoke": Row(
-        "as the model's maker reports; in a stream `amazon-bedrock-invocationMetrics`",
-        "all makers' shapes",
-        "some makers' answers report nothing; the path names the model, not the body",
+        "as the model's maker reports; in a stream `amazon-bedrock-invocationMetrics`, else the headers"
+        " `x-amzn-bedrock-…-token-count`",
+        "all makers' shapes, counts in headers",
+        "some makers' answers report nothing in the body; the path names the model, not the body",
     ),
     "ollama.generate": Row(
         "`prompt_eval_count` and `eval_count` of the last line",

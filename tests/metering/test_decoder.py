@@ -23,6 +23,8 @@ class Outer(msgspec.Struct):
     inner: Inner | None = None
     many: list[Inner] | None = None
     anything: object = None
+    raw: msgspec.Raw = msgspec.Raw()
+    keyed: list[dict[str, object]] | None = None
 
 
 DECODER = Decoder(Outer)
@@ -34,7 +36,7 @@ DECODER = Decoder(Outer)
         ("7", 7), ("7.0", 7), ("7.2", 8), ('"7"', 7), ("null", None), ("-1", None), ("-0.5", None),
         ("true", None), ('"seven"', None), ("[7]", None), ("{}", None), ("NaN", None),
         ("Infinity", MOST), ("1e400", MOST),
-        ("9" * 30, MOST), ("9" * 5000, None), ('"-7"', None), ('"nan"', None),
+        ("9" * 30, MOST), ("9" * 5000, None), ('"-7"', None), ('"nan"', None), ('"inf"', None),
     ],
 )  # fmt: skip
 def test_a_count_is_read_in_every_way_it_makes_sense(written: str, count: int | None) -> None:
@@ -52,6 +54,14 @@ def test_strange_fields_fall_back_alone() -> None:
         b'{"count": "x", "text": 5, "flag": "yes", "cost": "0.25", "many": [{"tokens": "3"}, 4], "inner": 1}'
     )
     assert DECODER.decode(document) == Outer(cost=Decimal("0.25"), many=[Inner(3)])
+
+
+def test_a_strange_field_does_not_lose_those_that_are_not_looked_into() -> None:
+    document = b'{"count": "7", "anything": [1], "raw": {"a": [2.5]}, "keyed": [{"b": {}}, 3]}'
+    decoded = DECODER.decode(document)
+    assert decoded is not None
+    assert (decoded.count, decoded.anything, decoded.keyed) == (7, [1], [{"b": {}}])
+    assert json.loads(bytes(decoded.raw)) == {"a": [2.5]}
 
 
 def test_text_that_is_not_unicode_is_kept_as_far_as_it_is() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from budgetd.metering import Api, Ask, Reading, Usage, meter, peek
 from budgetd.metering.decoder import MOST
-from metering.exchanges import CODINGS, STREAMS, cut, eventstream, json_array, read, sse
+from metering.exchanges import CODINGS, STREAMS, cut, eventstream, invoked, json_array, read, sse
 
 SPOKEN: set[Api] = {"openai.realtime", "gemini.live"}
 """Over WebSockets only: they have sessions of their own, not meters."""
@@ -34,8 +34,9 @@ FIELDS = """
     cachedContentTokenCount toolUsePromptTokenCount promptTokensDetails candidatesTokensDetails modality
     tokenCount embedding embeddings predictions statistics token_count bytesBase64Encoded finishReason
     billed_units meta search_units images event_type is_finished metrics inputTokens outputTokens bytes
-    cacheReadInputTokens cacheWriteInputTokens inputTokenCount outputTokenCount generation done amazon-
-    bedrock-invocationMetrics prompt_eval_count eval_count prompt_token_count generation_token_count
+    cacheReadInputTokens cacheWriteInputTokens inputTokenCount outputTokenCount generation done
+    amazon-bedrock-invocationMetrics prompt_eval_count eval_count prompt_token_count generation_token_count
+    usage_breakdown models plugins modelVersion groundingMetadata webSearchQueries content_block signature
 """.split()  # noqa: SIM905 - in few lines
 KINDS = """
     message_start message_delta message_stop error message compaction advisor_message response.completed
@@ -100,6 +101,7 @@ def framings(documents: list[dict[str, Any]]) -> Iterator[bytes]:
     yield b"".join(json.dumps(each).encode() + b"\n" for each in documents)
     yield json_array(documents)
     yield eventstream(*documents)
+    yield invoked(*documents)
 
 
 @each_api

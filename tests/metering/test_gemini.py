@@ -76,6 +76,18 @@ def test_search_queries_are_counted_once_though_chunks_repeat_them() -> None:
     assert usage.web_searches == 2
 
 
+@pytest.mark.parametrize(
+    ("model", "billed"),
+    [("gemini-2.5-pro", 1), ("gemini-2.0-flash-001", 1), ("gemini-3-pro", 2), ("gemini-3.1-pro", 2), ("", 2)],
+)
+def test_older_models_bill_a_prompt_once_however_often_they_searched(model: str, billed: int) -> None:
+    chunk = gemini_chunk("x", promptTokenCount=1)
+    chunk["modelVersion"] = model
+    assert read("gemini.generate", sse(chunk)).usage == Usage(input_tokens=1)
+    chunk["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["a", "b"]}
+    assert read("gemini.generate", sse(chunk)).usage == Usage(input_tokens=1, web_searches=billed)
+
+
 def test_calls_and_code_count_as_output() -> None:
     parts = [
         {"functionCall": {"name": "f", "args": {"x": 1}}},
@@ -94,8 +106,9 @@ def test_a_blocked_prompt_is_complete() -> None:
 
 def test_an_error_has_no_usage_in_either_framing() -> None:
     error = {"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}
-    assert whole(**error) == Reading()
-    assert read("gemini.generate", json_array([error])) == Reading()
+    assert whole(**error) == Reading(failed=True)
+    assert read("gemini.generate", json_array([error])) == Reading(failed=True)
+    assert not read("gemini.generate", json_array([gemini_chunk("x"), error])).failed
 
 
 def test_modalities_are_told_apart() -> None:

@@ -337,6 +337,20 @@ def test_responses_come_one_after_the_other() -> None:
     assert (unasked.asked, unasked.ask.model) == (False, "gpt-5.4")
 
 
+def test_a_response_whose_turn_an_error_ended_is_counted_all_the_same() -> None:
+    session = responses()
+    turn = asked(session, {"type": "response.create", "model": "gpt-5.4", "input": "hi"})
+    received(session, {"type": "response.created", "response": {"id": "a"}})
+    assert received(session, {"type": "error", "error": {"code": "invalid_message"}}) == [turn]
+    usage = {"input_tokens": 5, "output_tokens": 7}
+    completed = {"type": "response.completed", "response": {"id": "a", "status": "completed", "usage": usage}}
+    (again,) = received(session, completed)
+    assert again is not turn
+    assert (again.ended, again.asked, again.ask.model) == (True, False, "gpt-5.4")
+    assert again.reader.reading().usage == Usage(input_tokens=5, output_tokens=7)
+    assert received(session, {"type": "response.failed", "response": {"id": "b", "status": "failed"}}) == []
+
+
 # Gemini Live
 
 TEXT = {"serverContent": {"modelTurn": {"parts": [{"text": "hello"}]}}}
@@ -405,6 +419,19 @@ def test_usage_that_belongs_to_no_turn_is_not_lost() -> None:
     (turn,) = received(gemini(), USAGE)
     assert turn.ended
     assert turn.reader.reading().usage == Usage(input_tokens=10, output_tokens=4)
+
+
+def test_older_models_bill_a_turn_once_however_often_they_searched() -> None:
+    searched = {"serverContent": {"groundingMetadata": {"webSearchQueries": ["a", "b"]}}}
+    for model, billed in (("gemini-2.5-flash-native-audio", 1), ("gemini-3.1-flash-live", 2)):
+        session = live("gemini.live", "/")
+        sent(session, {"setup": {"model": f"models/{model}"}})
+        turn = asked(session, {"realtimeInput": {"text": "hi"}})
+        for message in (searched, COMPLETE, USAGE):
+            received(session, message)
+        usage = turn.reader.reading().usage
+        assert usage is not None
+        assert usage.web_searches == billed
 
 
 @pytest.mark.parametrize(

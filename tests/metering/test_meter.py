@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetd.metering import Api, Reading, meter
+from budgetd.metering import Api, Reading, Usage, meter
 from budgetd.metering.document import MAX_DOCUMENT
 from metering.exchanges import CODINGS, STREAMS, cut, raw_deflate, read, sse
 
@@ -79,6 +79,28 @@ def test_a_body_too_long_to_hold_reads_nothing() -> None:
     for _ in range(MAX_DOCUMENT // 1_000_000 + 1):
         reader.feed(b"x" * 1_000_000)
     reader.feed(b'"}')
+    assert reader.finish() == Reading()
+
+
+@pytest.mark.parametrize("size", [1_000_000, 50])
+def test_what_a_body_too_long_to_hold_reports_at_its_end_is_read(size: int) -> None:
+    reader = meter("openai.embeddings", "application/json")
+    reader.feed(b'{"object":"list","data":[{"embedding":[')
+    for _ in range(MAX_DOCUMENT // 1_000_000 + 1):
+        reader.feed(b"0.12345,\n " * 100_000)
+    rest = b'0.1]}],\n"model":"text-embedding-3-large","usage" : {"prompt_tokens":7,"total_tokens":7}}'
+    for at in range(0, len(rest), size):
+        reader.feed(rest[at : at + size])
+    reading = reader.finish()
+    assert (reading.usage, reading.complete) == (Usage(input_tokens=7), True)
+
+
+@pytest.mark.parametrize("within", [b'{"embedding":[1],"usage":{"prompt_tokens":9}}', b'"\\"usage\\":{}}"'])
+def test_a_report_within_something_else_is_not_taken_for_that_of_a_body_too_long_to_hold(
+    within: bytes,
+) -> None:
+    reader = meter("openai.embeddings", "application/json")
+    reader.feed(b'{"data":["' + b"x" * MAX_DOCUMENT + b'",' + within + b"]}")
     assert reader.finish() == Reading()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from budgetd.metering import Reading, Usage
+from budgetd.metering.text import called
 from metering.exchanges import chat_stream, read, sse
 
 USAGE = {
@@ -72,10 +73,10 @@ def test_every_kind_of_generated_text_counts() -> None:
         {"reasoning": "ccc"},
         {"refusal": "dddd"},
         {"content": None, "tool_calls": [{"function": {"name": "f", "arguments": "eeeee"}}]},
-        {"tool_calls": [{"function": {"name": "f", "arguments": None}}]},
+        {"tool_calls": [{"function": {"name": None, "arguments": "ffffff"}}]},
     ]
     body = sse(*({"choices": [{"index": 0, "delta": delta}]} for delta in deltas))
-    assert read("openai.chat", body).output_bytes == 15
+    assert read("openai.chat", body).output_bytes == 21 + len(f"{called('f')}")
 
 
 def test_reasoning_that_only_the_total_counts_is_output() -> None:
@@ -133,10 +134,18 @@ def test_one_strange_field_does_not_lose_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"error":{"message":"no"}}', b'[{"error":{"message":"no"}}]', b"<html>502</html>"]
+    "body", [b'{"error":{"message":"no"}}', b'[{"error":{"message":"no"}}]', b'data: {"error":"no"}\n\n']
 )
 def test_an_error_body_has_no_usage(body: bytes) -> None:
-    assert read("openai.chat", body, "application/json") == Reading()
+    assert read("openai.chat", body, "application/json") == Reading(failed=True)
+    assert read("openai.chat", b"<html>502</html>", "application/json") == Reading()
+
+
+def test_an_error_after_something_was_generated_or_reported_is_no_failure() -> None:
+    error = {"error": {"message": "server error"}}
+    generated, report = {"choices": [{"delta": {"content": "x"}}]}, {"usage": {"prompt_tokens": 1}}
+    assert not read("openai.chat", sse(generated, error)).failed
+    assert not read("openai.chat", sse(report, error)).failed
 
 
 GROQ = {"queue_time": 0.1, "prompt_tokens": 18, "completion_tokens": 73, "total_tokens": 91}
@@ -152,6 +161,57 @@ def test_groqs_older_streams_report_in_a_field_of_their_own() -> None:
     assert (reading.usage, reading.complete) == (Usage(input_tokens=18, output_tokens=73), True)
 
 
+SCOUT, GPT_OSS = "meta-llama/llama-4-scout-17b-16e-instruct", "openai/gpt-oss-120b"
+
+
+def of_models(*used: tuple[str, int, int]) -> dict[str, Any]:
+    """What models of a compound system used: their name, input and output."""
+    models = [
+        {
+            "model": model,
+            "usage": {"prompt_tokens": into, "completion_tokens": out, "total_tokens": into + out},
+        }
+        for model, into, out in used
+    ]
+    return {"models": models}
+
+
+def test_each_model_of_a_compound_system_is_billed_as_itself() -> None:
+    breakdown = of_models((SCOUT, 10, 20), (GPT_OSS, 5, 40), (SCOUT, 3, 13))
+    last = chunk(model="groq/compound", x_groq={"usage": GROQ, "usage_breakdown": breakdown})
+    streamed = read("openai.chat", sse(chunk(), last, "[DONE]"))
+    body = {"model": "groq/compound", "choices": [], "usage": GROQ, "usage_breakdown": breakdown}
+    for reading in (streamed, whole(**body)):
+        assert reading.complete
+        assert (reading.model, reading.usage) == (SCOUT, Usage(input_tokens=13, output_tokens=33))
+        assert reading.others == ((GPT_OSS, Usage(input_tokens=5, output_tokens=40)),)
+
+
+@pytest.mark.parametrize(
+    "breakdown",
+    [{}, {"models": [{"model": SCOUT}]}, of_models((SCOUT, 18, 72)), of_models((SCOUT, 17, 73)), 3],
+)
+def test_a_breakdown_that_leaves_something_out_counts_nothing(breakdown: object) -> None:
+    reading = whole(model="groq/compound", choices=[], usage=GROQ, usage_breakdown=breakdown)
+    assert (reading.model, reading.others) == ("groq/compound", ())
+    assert reading.usage == Usage(input_tokens=18, output_tokens=73)
+
+
+def test_moonshots_streams_report_in_the_last_choice_and_once_more_where_that_was_asked_for() -> None:
+    usage = {"prompt_tokens": 18, "completion_tokens": 73, "total_tokens": 91}
+    ended = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": usage}]}
+    for events in ([ended], [ended, {"choices": [], "usage": usage}]):
+        reading = read("openai.chat", sse(*events, "[DONE]"))
+        assert (reading.usage, reading.complete) == (Usage(input_tokens=18, output_tokens=73), True)
+
+
+def test_a_total_that_holds_the_tokens_of_sound_makes_them_no_output() -> None:
+    given = {"prompt_audio_seconds": 12, "prompt_tokens": 3, "completion_tokens": 41, "total_tokens": 419}
+    assert whole(choices=[], usage=given).usage == Usage(
+        input_tokens=3, output_tokens=41, input_audio_ms=12_000
+    )
+
+
 def test_a_report_that_comes_with_an_error_is_final() -> None:
     error = {"code": 400, "message": "Token limit reached"}
     usage = {"prompt_tokens": 43, "completion_tokens": 10, "cost": 0}
@@ -164,12 +224,27 @@ def test_a_report_that_comes_with_an_error_is_final() -> None:
     [
         {"prompt_cache_hit_tokens": 512, "prompt_cache_miss_tokens": 51},
         {"num_cached_tokens": 512},
+        {"cached_tokens": 512},
         {"prompt_tokens_details": {"cached_tokens": 512}, "prompt_cache_hit_tokens": 512},
     ],
 )
 def test_cached_tokens_have_many_names(counted: dict[str, Any]) -> None:
     usage = whole(choices=[], usage={"prompt_tokens": 563, "completion_tokens": 1, **counted}).usage
     assert usage == Usage(input_tokens=563, cache_read_tokens=512, output_tokens=1)
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        {"prompt_tokens_details": {"cache_write_tokens": 50}},
+        {"prompt_tokens_details": {"cache_creation_input_tokens": 50}},
+        {"cache_creation_input_tokens": 50},
+    ],
+    ids=["openrouter", "alibaba", "litellm"],
+)
+def test_what_is_written_to_the_cache_has_three_names(counted: dict[str, Any]) -> None:
+    usage = whole(choices=[], usage={"prompt_tokens": 60, "completion_tokens": 1, **counted}).usage
+    assert usage == Usage(input_tokens=60, cache_write_tokens=50, output_tokens=1)
 
 
 def test_pictures_and_sound_are_told_apart() -> None:

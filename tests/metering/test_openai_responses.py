@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from budgetd.metering import Reading, Usage
+from budgetd.metering.text import called
 from metering.exchanges import read, responses_stream, sse
 
 USAGE = {
@@ -99,17 +100,53 @@ def test_deltas_of_a_strange_type_are_passed_over() -> None:
     assert read("openai.responses", body).output_bytes == 2
 
 
+def test_what_fails_before_anything_was_generated_has_failed() -> None:
+    error = {"code": "rate_limit_exceeded", "message": "Rate limit reached"}
+    begun = {"type": "response.created", "response": {"id": "r", "status": "in_progress", "usage": None}}
+    gone = {
+        "type": "response.failed",
+        "response": {"id": "r", "status": "failed", "usage": None, "error": error},
+    }
+    delta = {"type": "response.output_text.delta", "delta": "x"}
+    assert read("openai.responses", sse(begun, gone)).failed
+    assert read("openai.responses", sse(begun, {"type": "error", **error})).failed
+    assert whole(id="r", status="failed", usage=None, error=error).failed
+    assert not read("openai.responses", sse(begun, delta, gone)).failed
+    assert not read("openai.responses", sse(begun)).failed
+    assert not whole(id="r", status="failed", usage=USAGE).failed
+
+
 def test_the_text_of_a_whole_response_is_counted() -> None:
     output = [
-        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "aa"}]},
+        {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "aa"}]},
         {
             "type": "message",
             "content": [{"type": "output_text", "text": "bbb"}, {"type": "refusal", "refusal": "c"}],
         },
-        {"type": "function_call", "arguments": "{}"},
+        {"type": "function_call", "name": "f", "arguments": "{}"},
         {"type": "code_interpreter_call", "code": "1+1"},
     ]
-    assert whole(status="completed", usage=USAGE, output=output).output_bytes == 2 + 4 + 2 + 3
+    assert whole(status="completed", usage=USAGE, output=output).output_bytes == len(
+        f"aabbbc{called('f')}{{}}1+1"
+    )
+
+
+def test_reasoning_counts_by_its_encrypted_form_and_not_by_its_summary() -> None:
+    reasoning = {
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "aa"}],
+        "encrypted_content": "A" * 4_000,
+    }
+    call = {"type": "function_call", "name": "f", "arguments": ""}
+    stream = sse(
+        {"type": "response.output_item.added", "item": {**reasoning, "encrypted_content": "A" * 900}},
+        {"type": "response.reasoning_summary_text.delta", "delta": "aa"},
+        {"type": "response.output_item.done", "item": reasoning},
+        {"type": "response.output_item.added", "item": call},
+        {"type": "response.output_item.done", "item": call},
+    )
+    for reading in (whole(output=[reasoning, call]), read("openai.responses", stream)):
+        assert (reading.output_bytes, reading.sealed_bytes) == (len(f"{called('f')}"), 3_000 - 680)
 
 
 def test_an_error_body_has_no_usage() -> None:

@@ -170,6 +170,18 @@ class TestOpenAIChat:
         assert chat(web_search_options={}).server_tool_uses is None
         assert chat(tools=[{"type": "function"}, {"type": "custom"}]).server_tool_uses == 0
         assert chat(tools=[{"type": "browser_search"}]).server_tool_uses is None
+        assert chat(plugins=[{"id": "response-healing"}]).server_tool_uses == 0
+        assert chat(plugins=[{"id": "web", "max_results": 3}]).server_tool_uses is None
+        assert chat(model="openai/gpt-5:online").server_tool_uses is None
+
+    def test_models_to_be_tried_in_turn_may_bill(self) -> None:
+        ask = chat(model="openai/gpt-5", models=["openai/gpt-5", "anthropic/claude-opus-4.8"])
+        assert (ask.model, ask.others) == ("openai/gpt-5", ("anthropic/claude-opus-4.8",))
+        ask = chat(models=["openai/gpt-5", "anthropic/claude-opus-4.8"])
+        assert (ask.model, ask.others) == ("openai/gpt-5", ("anthropic/claude-opus-4.8",))
+
+    def test_a_strange_field_hides_no_tool(self) -> None:
+        assert chat(model=7, n="2", web_search_options={}).server_tool_uses is None
 
 
 class TestOpenAIResponses:
@@ -213,18 +225,23 @@ class TestOpenAIResponses:
 
     @pytest.mark.parametrize(
         "tool",
-        ["web_search", "file_search", "code_interpreter", "mcp", "image_generation", "computer_use_preview"],
+        ["web_search", "file_search", "code_interpreter", "mcp", "image_generation", "shell"],
     )
     def test_built_in_tools_run_as_often_as_they_are_let(self, tool: str) -> None:
         assert responses(tools=[{"type": "function"}, {"type": tool}]).server_tool_uses is None
         assert responses(tools=[{"type": tool}], max_tool_calls=4).server_tool_uses == 4
 
     def test_the_clients_own_tools_do_not_count(self) -> None:
-        tools = [{"type": "function"}, {"type": "custom"}, {"type": "local_shell"}]
+        tools = [{"type": "function"}, {"type": "custom"}, {"type": "local_shell"}, {"type": "computer"}]
         assert responses(tools=tools, max_tool_calls=4).server_tool_uses == 0
 
     def test_a_compaction_counts_as_one_use(self) -> None:
-        assert responses(context_management=[{"type": "compaction"}]).server_tool_uses == 1
+        compaction = [{"type": "compaction"}]
+        assert responses(context_management=compaction).server_tool_uses == 1
+        search = [{"type": "web_search"}]
+        ask = responses(context_management=compaction, tools=search, max_tool_calls=4)
+        assert ask.server_tool_uses == 5
+        assert responses(context_management=compaction, tools=search).server_tool_uses is None
 
 
 class TestGemini:
@@ -270,6 +287,9 @@ class TestGemini:
         assert gemini(tools=[{"functionDeclarations": [{"name": "f"}]}]).server_tool_uses == 0
         assert gemini(tools=[{"functionDeclarations": []}, {"googleSearch": {}}]).server_tool_uses is None
         assert gemini(tools=[{"url_context": {}}]).server_tool_uses is None
+        # A cap that is a text, as protocol buffers may be written, is strange, but hides nothing.
+        ask = gemini(tools=[{"googleSearch": {}}], generationConfig={"maxOutputTokens": "50"})
+        assert (ask.output_cap, ask.server_tool_uses) == (50, None)
 
 
 class TestNamedInThePath:

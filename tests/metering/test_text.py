@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 
@@ -22,6 +23,29 @@ def test_bytes_are_counted_whatever_is_kept() -> None:
     assert Text().tokens() is None
 
 
+def test_what_is_kept_takes_the_memory_of_its_bytes_however_small_its_pieces() -> None:
+    pieces = [f"{number:04d}" for number in range(10_000)]
+    tracemalloc.start()
+    try:
+        text = Text(most_kept=32_768)
+        for piece in pieces:
+            text.add("é" + piece[1:])
+        assert tracemalloc.get_traced_memory()[0] < 2 * 32_768
+    finally:
+        tracemalloc.stop()
+    assert text.length == 50_000
+
+
+def test_reasoning_that_came_encrypted_counts_as_far_as_it_was_not_shown() -> None:
+    text = Text()
+    text.add_reasoning("x" * 100)
+    text.add_sealed("A" * 400, frame=50)
+    text.add_sealed("A" * 400, frame=50)
+    text.add_sealed("A" * 40, frame=50)
+    text.add_sealed(None, frame=50)
+    assert (text.length, text.sealed) == (100, 150 + 250)
+
+
 @counting
 def test_tokens_are_those_of_all_pieces_together() -> None:
     text = Text()
@@ -36,7 +60,7 @@ def test_of_a_long_text_the_beginning_stands_for_the_rest() -> None:
     for _ in range(1_000):
         text.add("twelve words ")
     assert text.tokens() == pytest.approx(2_000, rel=0.02)
-    assert sum(map(len, text._pieces)) == 1_000
+    assert len(text._kept) == 1_000
 
 
 @counting

@@ -10,7 +10,7 @@ from budgetd.metering import Api, Ask, Reading, meter, peek
 from budgetd.metering.decompress import inflate
 from budgetd.pricing.answers import Answers, Writing
 from budgetd.pricing.estimate import streamed_usage
-from budgetd.pricing.families import tokens_per_byte
+from budgetd.pricing.families import answer_tokens_per_byte
 from metering.corpus import Exchange
 from metering.corpus import recorded as lines
 from metering.test_corpus import APIS, header
@@ -157,6 +157,6 @@ def _read(api: Api, body: bytes) -> Reading:
 
 def _hidden(answer: Recorded) -> int:
     """Tokens of reasoning that did not stream: as `Answers` tells them apart."""
-    seen = answer.reading.output_bytes * tokens_per_byte(answer.ask.model)
+    seen = answer.reading.output_bytes * answer_tokens_per_byte(answer.ask.model)
     reasoning = answer.reading.usage.reasoning_tokens
     return reasoning if abs(seen - (answer.tokens - reasoning)) < abs(seen - answer.tokens) else 0

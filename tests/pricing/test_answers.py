@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from budgetd.metering import Usage
 from budgetd.pricing import answers
 from budgetd.pricing.answers import Answers, Writing
-from budgetd.pricing.families import family_hidden, tokens_per_byte
+from budgetd.pricing.families import answer_tokens_per_byte, family_hidden
 
 
 def taught(model: str, tokens: int, reasoning: int, length: int, times: int = 100) -> Writing:
@@ -19,7 +19,7 @@ def taught(model: str, tokens: int, reasoning: int, length: int, times: int = 10
 
 @pytest.mark.parametrize("model", ["gpt-5.4", "gemini-3-flash", "claude-opus-4-8", "my-deployment"])
 def test_with_nothing_learned_a_model_writes_as_its_family(model: str) -> None:
-    assert Answers().writing("x", model) == Writing(tokens_per_byte(model), family_hidden(model), 100)
+    assert Answers().writing("x", model) == Writing(answer_tokens_per_byte(model), family_hidden(model), 100)
 
 
 def test_tokens_to_a_byte_are_learned() -> None:

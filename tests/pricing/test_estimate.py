@@ -266,33 +266,59 @@ STREAM = Ask(model="gpt-4.1", stream=True, body_bytes=7_000, output_cap=400)
 
 
 def test_a_broken_response_without_a_report_is_guessed_from_its_bytes() -> None:
-    assert streamed_usage(STREAM, Reading(output_bytes=700)) == Usage(input_tokens=2_000, output_tokens=200)
-    assert streamed_usage(STREAM, Reading(output_bytes=7_000)).output_tokens == 400
+    assert streamed_usage(STREAM, Reading(output_bytes=800)) == Usage(input_tokens=2_000, output_tokens=200)
+    assert streamed_usage(STREAM, Reading(output_bytes=8_000)).output_tokens == 400
 
 
 def test_what_a_model_hides_is_billed_though_nothing_of_it_streamed() -> None:
-    ask = msgspec.structs.replace(STREAM, model="gpt-5")
-    assert streamed_usage(ask, Reading()).output_tokens == family_hidden("gpt-5") > 100
-    assert streamed_usage(ask, Reading(output_bytes=700)).output_tokens == 200 + family_hidden("gpt-5")
+    ask = msgspec.structs.replace(STREAM, model="gpt-5", output_cap=1_000)
+    assert streamed_usage(ask, Reading()).output_tokens == family_hidden("gpt-5") > 300
+    assert streamed_usage(ask, Reading(output_bytes=800)).output_tokens == 200 + family_hidden("gpt-5")
     writing = Writing(tokens_per_byte=0.2, hidden=50, correction_pct=150)
-    assert streamed_usage(ask, Reading(output_bytes=700), None, writing).output_tokens == (140 + 50) * 3 // 2
-    assert streamed_usage(ask, Reading(output_bytes=7_000), None, writing).output_tokens == 400
+    assert streamed_usage(ask, Reading(output_bytes=800), None, writing).output_tokens == (160 + 50) * 3 // 2
+    assert streamed_usage(ask, Reading(output_bytes=8_000), None, writing).output_tokens == 1_000
 
 
 def test_a_report_that_keeps_up_with_the_stream_tells_the_reasoning_too() -> None:
     ask = msgspec.structs.replace(STREAM, model="gemini-2.5-flash", output_cap=None)
     said = Usage(input_tokens=9, output_tokens=60, reasoning_tokens=20)
-    assert streamed_usage(ask, Reading(usage=said, output_bytes=140)).output_tokens == 62
+    assert streamed_usage(ask, Reading(usage=said, output_bytes=160)).output_tokens == 62
     late = Usage(input_tokens=9, output_tokens=1)
     hidden = family_hidden("gemini-2.5-flash")
-    assert streamed_usage(ask, Reading(usage=late, output_bytes=140)).output_tokens == 42 + hidden
+    assert streamed_usage(ask, Reading(usage=late, output_bytes=160)).output_tokens == 42 + hidden
+    assert streamed_usage(ask, Reading(usage=late)).output_tokens == hidden, (
+        "nothing streamed to keep up with"
+    )
+
+
+def test_reasoning_that_came_encrypted_is_not_guessed_once_more() -> None:
+    ask = msgspec.structs.replace(STREAM, model="gpt-5", output_cap=None)
+    sealed = Reading(output_bytes=800, sealed_bytes=4_000)
+    assert streamed_usage(ask, sealed).output_tokens == 200 + 1_000
+    started = msgspec.structs.replace(sealed, usage=Usage(input_tokens=9, output_tokens=2), output_bytes=0)
+    assert streamed_usage(ask, started).output_tokens == 1_000
+
+
+@pytest.mark.parametrize(
+    ("hides", "models"),
+    [
+        (True, "gpt-5 gpt-5-mini-2025-08-07 openai/gpt-5.2 gpt-5.3-codex gpt-6 o3-mini azure/o1 grok-4-0709"),
+        (True, "gemini-2.5-flash gemini-2.5-pro-preview gemini-3-pro-preview"),
+        (False, "gpt-5-chat-latest gpt-4o gpt-4.1 gpt-oss-120b grok-4-fast-non-reasoning grok-3 gpt-image-1"),
+        (False, "gemini-2.0-flash gemini-2.5-flash-lite gemini-2.5-flash-image claude-opus-4-8 deepseek-r1"),
+    ],
+)
+def test_only_models_that_hide_their_reasoning_are_charged_for_it_unseen(hides: bool, models: str) -> None:
+    assert {model: family_hidden(model) > 0 for model in models.split()} == dict.fromkeys(
+        models.split(), hides
+    )
 
 
 def test_an_answer_that_does_not_stream_is_taken_to_have_been_written() -> None:
     ask = msgspec.structs.replace(STREAM, stream=False, output_cap=None)
     assert streamed_usage(ask, Reading()).output_tokens == EXPECTED_OUTPUT
     assert streamed_usage(ask, Reading(), Usage(output_tokens=77)).output_tokens == 77
-    assert streamed_usage(ask, Reading(output_bytes=700)).output_tokens == 200
+    assert streamed_usage(ask, Reading(output_bytes=800)).output_tokens == 200
 
 
 def test_what_is_not_billed_by_tokens_is_expected_and_bounded_too() -> None:
@@ -316,11 +342,11 @@ def test_a_batch_is_expected_to_cost_as_much_as_its_requests() -> None:
 
 def test_reported_input_stands_while_output_is_guessed() -> None:
     said = Usage(input_tokens=41_000, cache_read_tokens=40_000, output_tokens=1)
-    usage = streamed_usage(STREAM, Reading(usage=said, output_bytes=350))
+    usage = streamed_usage(STREAM, Reading(usage=said, output_bytes=400))
     assert usage == msgspec.structs.replace(said, output_tokens=100)
 
 
 def test_input_that_was_never_reported_is_what_was_expected_of_the_request() -> None:
     expected = Usage(input_tokens=9_000, cache_read_tokens=8_000, output_tokens=1_024)
-    usage = streamed_usage(STREAM, Reading(output_bytes=350), expected)
+    usage = streamed_usage(STREAM, Reading(output_bytes=400), expected)
     assert (usage.input_tokens, usage.cache_read_tokens, usage.output_tokens) == (9_000, 8_000, 100)

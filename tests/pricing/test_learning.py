@@ -175,26 +175,45 @@ def test_input_from_outside_the_body_is_expected_of_those_that_refer_to_some() -
     assert learner.expect(ask(500), "new", AT).input_tokens == text_tokens(500, MODEL)
 
 
-def test_it_starts_from_the_ledgers_rows() -> None:
+def settled(size: int, session: str, used: Usage, at: float, length: int, basis: str = "reported") -> Settled:
+    """The row of a request that `observe` is given the same of."""
+    row = {
+        "model": MODEL,
+        "session": session,
+        "request_bytes": size,
+        "settled_at": at,
+        "output_bytes": length,
+    }
+    counts = {name: getattr(used, name) for name in Settled._fields if name in Usage.__struct_fields__}
+    return Settled(basis=basis, **row, **counts)
+
+
+def test_it_starts_from_the_ledgers_rows_as_if_it_had_never_stopped() -> None:
     seeded, live = Learner(), Learner()
-    conversation(live)
-    rows = [
-        (MODEL, "s", 100_000, AT, 40_000, 0, 40_000, 200, 0, 500, "reported"),
-        (MODEL, "s", 110_000, AT + 20, 44_000, 40_000, 4_000, 200, 100, 500, "billed"),
-        (MODEL, "s", 110_000, AT + 20, 9_999, 0, 0, 9_999, 0, 500, "estimated"),
+    seen = [
+        (100_000, "s", usage(40_000, 0, 40_000), AT, 700),
+        (
+            110_000,
+            "s",
+            msgspec.structs.replace(usage(44_000, 40_000, 4_000), reasoning_tokens=90),
+            AT + 20,
+            300,
+        ),
+        (9_000, "t", msgspec.structs.replace(usage(3_000), output_audio_tokens=150), AT + 30, 100),
+        (9_000, "t", msgspec.structs.replace(usage(3_000), output_image_tokens=170), AT + 40, 100),
     ]
-    taught = Learner()
-    taught.observe(ask(1), "s", usage(1), AT, 500)
-    taught.observe(ask(1), "s", msgspec.structs.replace(usage(1), reasoning_tokens=100), AT, 500)
-    seeded.seed(map(Settled._make, rows))
-    assert seeded.expect(ask(120_000), "s", AT + 40) == live.expect(ask(120_000), "s", AT + 40)
-    assert seeded.writing(MODEL, MODEL) == taught.writing(MODEL, MODEL) != live.writing(MODEL, MODEL)
+    for size, session, used, at, length in seen:
+        live.observe(ask(size, output_cap=None), session, used, at, length)
+    guess = settled(110_000, "s", usage(9_999, output=9_999), AT + 50, 500, "estimated")
+    seeded.seed([*(settled(*each) for each in seen), guess])
+    for session in "stu":
+        assert seeded.expect(ask(120_000), session, AT + 60) == live.expect(ask(120_000), session, AT + 60)
+    assert seeded.writing(MODEL, MODEL) == live.writing(MODEL, MODEL) != Learner().writing(MODEL, MODEL)
 
 
 def test_compressed_lengths_in_the_ledger_do_not_teach_absurd_ratios() -> None:
     learner = Learner()
-    rows = ((MODEL, f"s{turn}", 10_000, AT, 40_000, 0, 0, 200, 0, 0, "reported") for turn in range(50))
-    learner.seed(map(Settled._make, rows))
+    learner.seed(settled(10_000, f"s{turn}", usage(40_000), AT, 0) for turn in range(50))
     assert learner.expect(ask(100_000), "new", AT).input_tokens == text_tokens(100_000, MODEL)
 
 

@@ -76,6 +76,8 @@ BILLABLE = [
     ("/cohere/v2/embed", "cohere", "cohere.embed"),
     ("/cohere/v2/rerank", "cohere", "cohere.rerank"),
     ("/cohere/v1/classify", "cohere", None),
+    ("/mistral/v1/conversations", "mistral", None),
+    ("/mistral/v1/conversations/c", "mistral", None),
     ("/bedrock/model/us.amazon.nova-2-lite-v1%3A0/converse", "bedrock", "bedrock.converse"),
     ("/bedrock/model/us.amazon.nova-2-lite-v1%3A0/converse-stream", "bedrock", "bedrock.converse"),
     ("/bedrock/model/m/invoke", "bedrock", "bedrock.invoke"),

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -24,6 +25,9 @@ CLIENTS = (
 KEY_PROTOCOL = b"openai-insecure-api-key."
 """What a subprotocol begins with that is an API key."""
 
+_KEY_IN_TARGET = re.compile(r"[?&]key=([^&]+)")
+"""Where Google takes a key beside the headers."""
+
 
 class Who(msgspec.Struct, frozen=True):
     """Who a request is put down to. Empty where nobody says."""
@@ -38,7 +42,7 @@ class Who(msgspec.Struct, frozen=True):
     """The key is a subscription's token, so that the provider does not bill by usage."""
 
 
-def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: str) -> Who:
+def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: str, target: str = "") -> Who:
     """Who spends.
 
     Args:
@@ -46,9 +50,10 @@ def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: s
         user: from the path, if it says.
         project: from the path, if it says.
         session: from the body, if it says.
+        target: path and query, which may bear the key.
     """
     get = headers.get
-    key = _key(headers)
+    key = _key(headers, target)
     named = get(b"x-budget-session") or get(b"x-claude-code-session-id") or get(b"session-id")
     return Who(
         user=_name(get(b"x-budget-user") or user.encode("utf-8", "replace")),
@@ -65,7 +70,7 @@ def fingerprint(key: bytes) -> str:
     return "k_" + hashlib.sha256(key).hexdigest()[:6]
 
 
-def _key(headers: Mapping[bytes, bytes]) -> bytes:
+def _key(headers: Mapping[bytes, bytes], target: str) -> bytes:
     for name in (b"x-api-key", b"x-goog-api-key", b"api-key"):
         if key := headers.get(name):
             return key
@@ -75,7 +80,8 @@ def _key(headers: Mapping[bytes, bytes]) -> bytes:
     for protocol in headers.get(b"sec-websocket-protocol", b"").split(b","):
         if protocol.strip().startswith(KEY_PROTOCOL):
             return protocol.strip().removeprefix(KEY_PROTOCOL)
-    return b""
+    named = _KEY_IN_TARGET.search(target)
+    return unquote_to_bytes(named[1].encode("utf-8", "surrogateescape")) if named else b""
 
 
 @lru_cache(256)

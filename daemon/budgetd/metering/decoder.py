@@ -44,10 +44,9 @@ class Decoder(Generic[T]):
         if not document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return None
         try:
-            value = json.loads(document.decode("utf-8-sig", "replace"))
+            fitted = _fit(json.loads(document.decode("utf-8-sig", "replace")), self._kind)
         except (ValueError, RecursionError):
             return None
-        fitted = _fit(value, self._kind)
         return fitted if isinstance(fitted, self._struct) else None
 
 
@@ -62,14 +61,18 @@ def _fit(value: object, kind: inspect.Type) -> object:
             fitted = (_fit(value, each) for each in kinds)
             return next((each for each in fitted if each is not None), None)
         case inspect.IntType():
-            return _count(value)
+            return count(value)
         case inspect.DecimalType():
             return _decimal(value)
         case inspect.StrType():
             return _text(value)
         case inspect.BoolType():
             return value if isinstance(value, bool) else None
-        case inspect.AnyType():
+        case inspect.DictType():
+            return cast("dict[str, object]", value) if isinstance(value, dict) else None
+        case inspect.RawType():
+            return msgspec.Raw(json.dumps(value).encode())
+        case inspect.AnyType() | inspect.CustomType():
             return value
         case _:
             return None
@@ -94,11 +97,14 @@ def _fit_list(value: object, item: inspect.Type) -> list[object] | None:
     return [each for each in fitted if each is not None]
 
 
-def _count(value: object) -> int | None:
+def count(value: object) -> int | None:
+    """A number, or the text of one, as a count; None where that makes no sense ("inf" is a word)."""
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
+            return None
+        if math.isinf(value):
             return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None

@@ -107,7 +107,8 @@ class Meter:
         self._framing: _Framing | None = None
         self._take: Callable[[bytes], None] = reader.whole
         self._finished = False
-        self._undo = Inflater(content_encoding, self._read).feed if content_encoding else self._read
+        self._inflater = Inflater(content_encoding, self._read) if content_encoding else None
+        self._undo = self._inflater.feed if self._inflater else self._read
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body, as they came."""
@@ -125,6 +126,8 @@ class Meter:
                 self._take(each)
         self._finished = True
         reading, text = self._reader.reading(), self._reader.text
+        if self._inflater is not None and self._inflater.broken:
+            reading = msgspec.structs.replace(reading, complete=False)
         if text is None or (reading.usage is not None and reading.complete):
             return reading
         return msgspec.structs.replace(reading, text_tokens=text.tokens())
@@ -154,6 +157,16 @@ class Meter:
         return document.Unread()
 
 
-def meter(api: Api, content_type: str, content_encoding: str = "") -> Meter:
-    """A meter for one response of `api`, by its Content-Type and Content-Encoding."""
-    return Meter(_READERS[api](), content_type, content_encoding, by_line=api in _BY_LINE)
+def meter(
+    api: Api,
+    content_type: str,
+    content_encoding: str = "",
+    header: Callable[[bytes], str] | None = None,
+) -> Meter:
+    """A meter for one response of `api`, by its Content-Type and Content-Encoding.
+
+    ``header`` gives any other of its headers by its lower-case name: Bedrock counts some responses there
+    alone.
+    """
+    reader = bedrock_invoke.Reader(header) if api == "bedrock.invoke" else _READERS[api]()
+    return Meter(reader, content_type, content_encoding, by_line=api in _BY_LINE)

@@ -12,43 +12,76 @@ from budgetd.metering.decoder import size
 CAN_COUNT = find_spec("toktok") is not None
 
 MOST_KEPT = 64 * 1024
-"""Characters kept of a response. The rest of a longer one is taken to be like them."""
+"""Bytes kept of a response. The rest of a longer one is taken to be like them."""
+
+_CALL = '<function_calls>\n<invoke name="">\n<parameter name=""></parameter>\n</invoke>\n</function_calls>\n'
+"""What stands for all that a model writes to call a tool beside its name and input, which does not stream:
+21 o200k tokens. Recorded calls had from 14 (OpenAI, Writer) to 47 (Anthropic), with the name."""
+
+CITATION = '<cite index="1-12,1-13"></cite>'
+"""What stands for all that Claude writes to cite a source: 14 o200k tokens, as recorded citations had."""
+
+SIGNATURE_FRAME = 200
+"""Bytes of a signature of Anthropic's beside the thinking that it holds; recorded ones had 157 to 226."""
+
+
+def called(name: str | None) -> str | None:
+    """What a model wrote to call the tool of this name, but for the input."""
+    return name and name + _CALL
 
 
 class Text:
-    """The text, reasoning and tool input of one response."""
+    """The text, reasoning and tool calls of one response."""
 
-    __slots__ = ("_pieces", "_room", "length")
+    __slots__ = ("_kept", "_room", "_shown", "length", "sealed")
 
     def __init__(self, most_kept: int = MOST_KEPT if CAN_COUNT else 0) -> None:
         self.length = 0
         """UTF-8 bytes."""
+        self.sealed = 0
+        """Bytes of reasoning that came encrypted and in no other form; ``length`` does not count them."""
+        self._shown = 0
         self._room = most_kept
-        self._pieces: list[str] = []
+        self._kept = bytearray()  # of its pieces as such, each would take fifty bytes more
 
     def add(self, *texts: str | None) -> None:
         """Take what was generated next."""
         for text in texts:
             if not text:
                 continue
-            self.length += size(text)
+            length = size(text)
+            self.length += length
             if self._room > 0:
-                self._pieces.append(text[: self._room])
-                self._room -= len(text)
+                self._kept += text.encode()[: self._room]
+                self._room -= length
 
     def add_json(self, raw: bytes) -> None:
         """Take tool input that came as JSON."""
         self.add(raw.decode("utf-8", "replace"))
+
+    def add_reasoning(self, text: str | None) -> None:
+        """Take reasoning, which may come encrypted as well."""
+        if text:
+            self.add(text)
+            self._shown += size(text)
+
+    def add_sealed(self, encrypted: str | None, frame: int) -> None:
+        """Take reasoning that came encrypted, after what of it came in the clear.
+
+        It is base64 of as many bytes as its plain text has, and of a frame of about ``frame`` bytes.
+        """
+        if encrypted:
+            self.sealed += max(0, len(encrypted) * 3 // 4 - frame - self._shown)
+            self._shown = 0
 
     def tokens(self) -> int | None:
         """How many o200k tokens all of it is; None if that cannot be counted.
 
         The first count of a process takes 0.3 s, in which nothing else runs: the vocabulary is loaded.
         """
-        sample = "".join(self._pieces)
-        if not sample:
+        if not self._kept:
             return None
         from toktok import batch_count
 
-        counted = batch_count([sample], "o200k_base", threads=1)[0]
-        return round(counted * self.length / size(sample))
+        counted = batch_count([self._kept.decode("utf-8", "ignore")], "o200k_base", threads=1)[0]
+        return round(counted * self.length / len(self._kept))

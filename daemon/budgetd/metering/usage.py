@@ -42,6 +42,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """Usage billed at another model's price (an Anthropic advisor), by model; not contained in ``usage``."""
     complete: bool = False
     """The provider's end of message was seen, so that ``usage`` is final."""
+    failed: bool = False
+    """An error came before anything was generated or reported, whatever the status had said."""
     pending: bool = False
     """The provider works on after this response: what it uses is told to who fetches the result."""
     model: str = ""
@@ -53,9 +55,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     response_id: str = ""
     """The provider's id of the response, from its body."""
     output_bytes: int = 0
-    """UTF-8 bytes of generated text, reasoning and tool input seen so far: what an estimate is made from."""
+    """UTF-8 bytes of generated text, reasoning and tool calls seen so far: what an estimate is made from."""
+    sealed_bytes: int = 0
+    """Bytes of reasoning that came encrypted and in no other form; not in ``output_bytes``."""
     text_tokens: int | None = None
-    """How many o200k tokens they are, if that was counted: at the end, for want of a report."""
+    """How many o200k tokens ``output_bytes`` are, if that was counted: at the end, for want of a report."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):

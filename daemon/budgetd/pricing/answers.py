@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from budgetd.metering.usage import Usage
-from budgetd.pricing.families import family_hidden, tokens_per_byte
+from budgetd.pricing.families import answer_tokens_per_byte, family_hidden
 from budgetd.pricing.means import Mean, Ratio
 
 KEPT_MODELS = 256
@@ -64,7 +64,7 @@ class Answers:
         correction = self._corrections.get(model, 100)
         known = self._models.get(model)
         if known is None:
-            return Writing(tokens_per_byte(family), family_hidden(family), correction)
+            return Writing(answer_tokens_per_byte(family), family_hidden(family), correction)
         return Writing(known.ratio.value, known.hidden.value, correction)
 
     def correct(self, model: str, factor_pct: int) -> None:
@@ -85,7 +85,7 @@ class _Model:
     __slots__ = ("hidden", "ratio")
 
     def __init__(self, name: str) -> None:
-        self.ratio = Ratio(tokens_per_byte(name), PRIOR_BYTES)
+        self.ratio = Ratio(answer_tokens_per_byte(name), PRIOR_BYTES)
         self.hidden = Mean(LAST_ANSWERS, family_hidden(name), PRIOR_ANSWERS)
 
     def observe(self, tokens: int, reasoning: int, length: int) -> None:

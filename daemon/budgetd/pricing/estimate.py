@@ -12,6 +12,7 @@ from budgetd.metering.usage import Ask, Reading, Usage
 from budgetd.pricing.answers import Writing
 from budgetd.pricing.families import (
     LEAST_CHUNK_BYTES,
+    answer_tokens_per_byte,
     beside,
     capped,
     family_factor,
@@ -19,7 +20,6 @@ from budgetd.pricing.families import (
     family_input,
     family_usage,
     search_units,
-    tokens_per_byte,
 )
 from budgetd.pricing.rates import SCALE, Price
 
@@ -91,7 +91,7 @@ def streamed_usage(
             cache_write_tokens=into.cache_write_tokens,
             cache_write_1h_tokens=into.cache_write_1h_tokens,
         )
-    writing = writing or Writing(tokens_per_byte(model), family_hidden(model))
+    writing = writing or Writing(answer_tokens_per_byte(model), family_hidden(model))
     if ask.stream or reading.output_bytes:
         output = _streamed_output(reading, model, writing)
     else:  # none of a body that is one document can be read before its end
@@ -105,10 +105,17 @@ def _streamed_output(reading: Reading, model: str, writing: Writing) -> float:
     visible = reading.output_bytes * writing.tokens_per_byte
     if reading.text_tokens is not None:
         visible = reading.text_tokens * family_factor(model)
+    return visible + _hidden(reading, visible, writing)
+
+
+def _hidden(reading: Reading, visible: float, writing: Writing) -> float:
+    """The tokens of reasoning that was not shown."""
+    if reading.sealed_bytes:
+        return reading.sealed_bytes * writing.tokens_per_byte
     reported = reading.usage
-    if reported is not None and reported.output_tokens * 2 >= visible:
-        return visible + reported.reasoning_tokens  # a report that keeps up with what streams tells this too
-    return visible + writing.hidden
+    if reported is not None and (reported.reasoning_tokens or 0 < visible <= reported.output_tokens * 2):
+        return reported.reasoning_tokens  # a report that keeps up with what streams tells this too
+    return writing.hidden
 
 
 def _window(price: Price) -> int | None:

@@ -62,6 +62,8 @@ class Settled(NamedTuple):
     cache_write_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    output_audio_tokens: int
+    output_image_tokens: int
     output_bytes: int
     basis: str
 
@@ -86,6 +88,8 @@ class Learner:
                 cache_write_tokens=row.cache_write_tokens,
                 output_tokens=row.output_tokens,
                 reasoning_tokens=row.reasoning_tokens,
+                output_audio_tokens=row.output_audio_tokens,
+                output_image_tokens=row.output_image_tokens,
             )
             ask = Ask(model=row.model, body_bytes=row.request_bytes)
             self.observe(ask, row.session, usage, row.settled_at, row.output_bytes)

@@ -156,7 +156,7 @@ class Pricer:
     ) -> tuple[Usage, Basis]:
         if reading.usage is not None and reading.complete:
             return reading.usage, "reported"
-        if failed:
+        if failed or reading.failed:
             return reading.usage or Usage(), "reported"
         if reading.complete and ask.input_characters and self.price(ask.model).rates.character:
             return Usage(input_characters=ask.input_characters), "reported"

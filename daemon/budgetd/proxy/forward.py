@@ -64,18 +64,9 @@ class Forwarder:
                 self._turn_away(request, route, admitted, whole)
                 return whole
             ticket = admitted
-            if ticket.model:
-                changed = _downgraded(request, route, body, ticket.model) if whole else None
-                if changed is None:
-                    self._till.settle(ticket, "failed")
-                    message = f"budgetd could not put {ticket.model} into this request, so it was not sent."
-                    request.answer(refusal(route.api, route.upstream.dialect, message, close=not whole))
-                    return whole
-                route, body = changed
-        connection = await self._connect(request, route, ticket)
-        if connection is None:
+        relay = await self._dispatch(request, route, ticket, body, whole)
+        if relay is None:
             return whole
-        relay = self._send(request, route, connection, ticket, body, whole)
         del body
         await self._accompany(request, relay, whole)
         return self._conclude(request, route, relay) and whole
@@ -132,7 +123,7 @@ class Forwarder:
             encoding = request.seen.get(b"content-encoding", b"").decode("latin-1")
             ask = peek(route.api or "openai.chat", request.target, body, encoding)
             replaceable = can_replace(route.api, route.path, ask, encoding)
-        who = identify(request.seen, route.user, route.project, ask.session)
+        who = identify(request.seen, route.user, route.project, ask.session, route.target)
         return Candidate(
             route=route,
             who=who,
@@ -142,7 +133,30 @@ class Forwarder:
             replaceable=replaceable,
         )
 
-    async def _connect(self, request: Incoming, route: Route, ticket: Ticket | None) -> Connection | None:
+    async def _dispatch(
+        self, request: Incoming, route: Route, ticket: Ticket | None, body: bytes, whole: bool
+    ) -> Relay | None:
+        """Send it; None where that could not be, and the client has been told. Whatever keeps it from being
+        sent, it is settled.
+        """
+        relay: Relay | None = None
+        try:
+            if ticket is not None and ticket.model:
+                changed = _downgraded(request, route, body, ticket.model) if whole else None
+                if changed is None:
+                    message = f"budgetd could not put {ticket.model} into this request, so it was not sent."
+                    request.answer(refusal(route.api, route.upstream.dialect, message, close=not whole))
+                    return None
+                route, body = changed
+            connection = await self._connect(request, route)
+            if connection is not None:
+                relay = self._send(request, route, connection, ticket, body, whole)
+            return relay
+        finally:
+            if relay is None and ticket is not None:
+                self._till.settle(ticket, "failed")
+
+    async def _connect(self, request: Incoming, route: Route) -> Connection | None:
         """A connection to the upstream; None where there is none to be had, and the client has been told."""
         url = route.upstream.url
         connection = self._pool.take(url)
@@ -151,16 +165,10 @@ class Forwarder:
         try:
             return await self._pool.open(url)
         except ConnectError as error:
-            if ticket is not None:
-                self._till.settle(ticket, "failed")
             message = f"budgetd could not reach {route.upstream.name}: {error}. The request was not sent."
             status = 504 if error.timed_out else 502
             request.answer(failure(status, route.upstream.dialect, message, retry=True))
             return None
-        except asyncio.CancelledError:
-            if ticket is not None:
-                self._till.settle(ticket, "failed")
-            raise
 
     def _send(
         self,
@@ -207,7 +215,7 @@ class Forwarder:
         """Let a WebSocket session through, to its end. Nothing can follow it on its connection."""
         if route.api is None or request.tap is None:
             return self._say_no_websocket(request, route)
-        connection = await self._connect(request, route, None)
+        connection = await self._connect(request, route)
         if connection is None or connection.transport is None:
             return False
         relays: list[Relay] = []

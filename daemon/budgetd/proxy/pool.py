@@ -61,6 +61,8 @@ class Pool:
             ) from None
         except UnicodeError:
             raise ConnectError(f"{host} is not the name of a host") from None
+        except ValueError:  # from reading its address: the upstream's own was checked
+            raise ConnectError("HTTPS_PROXY must be an http:// address") from None
         except (OSError, ssl.SSLError) as error:
             reason = error.strerror or str(error) or type(error).__name__
             raise ConnectError(f"no connection to {host}:{port}: {reason}") from None

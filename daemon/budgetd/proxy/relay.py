@@ -90,7 +90,8 @@ class Relay:
         """See `Receiver`."""
         self._head = head
         if self._api is not None and head.status < 300:
-            self.meter = meter(self._api, head.get(b"content-type"), head.get(b"content-encoding"))
+            coding = head.get(b"content-encoding")
+            self.meter = meter(self._api, head.get(b"content-type"), coding, head.get)
         ticket = self.ticket
         if ticket is not None:
             ticket.status = head.status

@@ -138,7 +138,7 @@ def find_route(
         spoken = _spoken(path) if method == "GET" else None
         return Route(upstream, upstream.prefix + target, path, spoken, spoken is not None, user, project)
     api = _api(path, upstream)
-    billable = method in {"POST", "PUT", "PATCH"} and (api is not None or not FREE.search(path))
+    billable = method in {"POST", "PUT", "PATCH"} and (api is not None or not _is_free(path, upstream))
     if not billable:
         api, late = _late(path) if method == "GET" else (None, "")
     return Route(upstream, upstream.prefix + target, path, api, billable, user, project, late)
@@ -157,6 +157,12 @@ def _api(path: str, upstream: Upstream) -> Api | None:
         if path.endswith(ending):
             return "openai.chat" if ending == "/v1/chat" and not _is_cohere(upstream) else api
     return None
+
+
+def _is_free(path: str, upstream: Upstream) -> bool:
+    """Whether a path that has no shape costs nothing. At Mistral a conversation answers."""
+    answers = upstream.provider == "mistral" and "/conversations" in path
+    return FREE.search(path) is not None and not answers
 
 
 def _is_cohere(upstream: Upstream) -> bool:

@@ -101,7 +101,7 @@ class Turns:
         route, request = self._route, self._request
         return Candidate(
             route=route,
-            who=identify(request.seen, route.user, route.project, turn.ask.session),
+            who=identify(request.seen, route.user, route.project, turn.ask.session, route.target),
             ask=turn.ask,
             method=request.method,
             request_bytes=turn.sent_bytes,

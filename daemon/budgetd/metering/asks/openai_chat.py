@@ -12,14 +12,22 @@ class _Tool(msgspec.Struct):
     type: str | None = None
 
 
+class _Plugin(msgspec.Struct):
+    id: str | None = None
+
+
 class _Request(msgspec.Struct):
     model: str | None = None
+    models: list[str] | None = None
+    """OpenRouter's: to be tried in turn."""
     stream: bool | None = None
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
     n: Count | None = None
     service_tier: str | None = None
     tools: list[_Tool] | None = None
+    plugins: list[_Plugin] | None = None
+    """OpenRouter's."""
     web_search_options: object = None
     prompt_cache_key: str | None = None
 
@@ -43,9 +51,13 @@ def ask(target: str, body: bytes) -> Ask:
     choices = max(request.n or 1, 1)
     caps = [cap for cap in (request.max_tokens, request.max_completion_tokens) if cap is not None]
     runs_tools = any(tool.type not in _CLIENT_TOOLS for tool in request.tools or ())
-    searches = request.web_search_options is not None
+    named = dict.fromkeys(name(each) for each in (request.model, *(request.models or ())) if each)
+    model, *others = named or ("",)
+    searches = request.web_search_options is not None or model.endswith(":online")
+    searches = searches or any(plugin.id == "web" for plugin in request.plugins or ())
     return Ask(
-        model=name(request.model),
+        model=model,
+        others=tuple(others),
         stream=bool(request.stream),
         output_cap=max(caps) * choices if caps else None,
         choices=choices,

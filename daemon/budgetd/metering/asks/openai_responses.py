@@ -28,7 +28,16 @@ class _Request(msgspec.Struct):
 
 _REQUESTS = Decoder(_Request)
 
-_CLIENT_TOOLS = (None, "function", "custom", "namespace", "local_shell", "apply_patch")
+_CLIENT_TOOLS = (
+    None,
+    "function",
+    "custom",
+    "namespace",
+    "local_shell",
+    "apply_patch",
+    "computer",
+    "computer_use_preview",
+)
 """Types of tools that the client runs; all other types run at OpenAI, or may."""
 
 _ELSEWHERE = re.compile(
@@ -44,14 +53,16 @@ def ask(target: str, body: bytes) -> Ask:
     if request is None:
         return Ask(understood=False, body_bytes=len(body))
     runs_tools = any(tool.type not in _CLIENT_TOOLS for tool in request.tools or ())
+    calls = request.max_tool_calls if runs_tools else 0
+    # A compaction reads the whole context once more, just as the result of a tool does.
+    compactions = len(request.context_management or ())
     refers = request.previous_response_id or request.conversation or request.prompt
     return Ask(
         model=name(request.model),
         stream=bool(request.stream),
         output_cap=request.max_output_tokens,
         open_input=bool(refers) or _ELSEWHERE.search(body) is not None,
-        # A compaction reads the whole context once more, just as the result of a tool does.
-        server_tool_uses=request.max_tool_calls if runs_tools else len(request.context_management or ()),
+        server_tool_uses=None if calls is None else calls + compactions,
         service_tier=name(request.service_tier),
         body_bytes=len(body),
         session=name(request.prompt_cache_key),

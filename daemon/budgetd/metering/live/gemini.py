@@ -158,6 +158,6 @@ class GeminiLive:
             server_tool_uses=None if self._runs_tools else 0,
             body_bytes=self._text_bytes,
         )
-        turn = Turn(ask, Reader(), sent_bytes=self._sent_bytes, asked=asked)
+        turn = Turn(ask, Reader(self._model), sent_bytes=self._sent_bytes, asked=asked)
         self._text_bytes = self._sent_bytes = 0
         return turn

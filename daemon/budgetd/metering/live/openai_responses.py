@@ -19,6 +19,10 @@ class _Message(msgspec.Struct):
 _MESSAGES = Decoder(_Message)
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
+_BILLED = ("response.created", "response.completed", "response.incomplete")
+"""What shows a response while no turn is open: one begun unasked, or one whose turn was ended by an error
+that was not about it.
+"""
 
 
 class Responses:
@@ -48,7 +52,7 @@ class Responses:
         event = _MESSAGES.decode(message)
         kind = (event and event.type) or ""
         if not self._open:
-            if kind != "response.created":
+            if kind not in _BILLED:
                 return []
             self._open.append(self._turn(b"{}", asked=False))
         if kind != "error" and not kind.startswith("response."):

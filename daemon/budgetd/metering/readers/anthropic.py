@@ -9,7 +9,7 @@ import msgspec
 
 from budgetd.metering.decoder import Count, Decoder, name
 from budgetd.metering.tally import tier, total
-from budgetd.metering.text import Text
+from budgetd.metering.text import CITATION, SIGNATURE_FRAME, Text, called
 from budgetd.metering.usage import Reading, Usage
 
 
@@ -48,6 +48,10 @@ class _Report(_Iteration):
 class _Block(msgspec.Struct):
     text: str | None = None
     thinking: str | None = None
+    signature: str | None = None
+    citations: list[msgspec.Raw] | None = None
+    name: str | None = None
+    """Of the tool that is called."""
     input: msgspec.Raw = msgspec.Raw()
 
 
@@ -63,11 +67,14 @@ class _Delta(msgspec.Struct):
     text: str | None = None
     thinking: str | None = None
     partial_json: str | None = None
+    signature: str | None = None
+    citation: msgspec.Raw = msgspec.Raw()
     content: str | None = None
 
 
 class _Event(msgspec.Struct):
     type: str | None = None
+    content_block: _Block | None = None
     delta: _Delta | None = None
     message: _Message | None = None
     usage: _Report | None = None
@@ -97,8 +104,12 @@ class Reader:
         if event.type == "content_block_delta":
             if (delta := event.delta) is not None:
                 # Each kind of delta has one of them.
-                text = delta.text or delta.partial_json or delta.thinking or delta.content
-                self.text.add(text)
+                self.text.add(delta.text or delta.partial_json or delta.content)
+                self.text.add(CITATION if delta.citation else None)
+                self.text.add_reasoning(delta.thinking)
+                self.text.add_sealed(delta.signature, SIGNATURE_FRAME)
+        elif event.type == "content_block_start":
+            self.text.add(event.content_block and called(event.content_block.name))
         elif event.type == "message_start":
             self._begin(event.message or _Message())
         elif event.type == "message_delta":
@@ -111,13 +122,16 @@ class Reader:
     def whole(self, document: bytes) -> None:
         """Take the body of a response that is not streamed."""
         message = _MESSAGES.decode(document)
-        if message is None or message.type == "error":
+        if message is None:
             return
+        self._failed = message.type == "error"
         self._begin(message)
         self._complete = self._reported
         for block in message.content or ():
-            self.text.add(block.text, block.thinking)
+            self.text.add(block.text, called(block.name), *[CITATION] * len(block.citations or ()))
             self.text.add_json(bytes(block.input))
+            self.text.add_reasoning(block.thinking)
+            self.text.add_sealed(block.signature, SIGNATURE_FRAME)
 
     def reading(self) -> Reading:
         """All that is known so far."""
@@ -126,11 +140,13 @@ class Reader:
             usage=usage,
             others=others,
             complete=self._complete and not self._failed,
+            failed=self._failed and not self._reported,
             model=name(self._model),
             service_tier=name(tier(self._report.service_tier, self._report.speed)),
             geo="" if self._report.inference_geo == "not_available" else name(self._report.inference_geo),
             response_id=name(self._id),
             output_bytes=self.text.length,
+            sealed_bytes=self.text.sealed,
         )
 
     def _begin(self, message: _Message) -> None:

@@ -35,6 +35,7 @@ class Reader:
         self._id = ""
         self._used: dict[str, Usage] = {}
         self._any = False
+        self._geo = ""
         self._output_bytes = 0
 
     def event(self, document: bytes) -> None:
@@ -66,12 +67,14 @@ class Reader:
             pending=not self._any and self._id != "",
             model=model,
             service_tier=TIER,
+            geo=self._geo,
             response_id=name(self._id),
             output_bytes=self._output_bytes,
         )
 
     def _add(self, reading: Reading) -> None:
         self._output_bytes += reading.output_bytes
+        self._geo = reading.geo or self._geo
         if reading.usage is None:
             return
         for model, usage in ((reading.model, reading.usage), *reading.others):

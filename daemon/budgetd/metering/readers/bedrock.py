@@ -7,7 +7,7 @@ the request alone, and so is what decides its price: the region or the profile i
 import msgspec
 
 from budgetd.metering.decoder import Count, Decoder, name
-from budgetd.metering.text import Text
+from budgetd.metering.text import SIGNATURE_FRAME, Text, called
 from budgetd.metering.usage import Reading, Usage
 
 
@@ -32,16 +32,19 @@ class _Tier(msgspec.Struct):
     type: str | None = None
 
 
-class _ReasoningText(msgspec.Struct):
+class _Thought(msgspec.Struct):
     text: str | None = None
+    signature: str | None = None
 
 
-class _Reasoning(msgspec.Struct, rename="camel"):
-    text: str | None = None
-    reasoning_text: _ReasoningText | None = None
+class _Reasoning(_Thought, rename="camel"):
+    """A part of it while it streams, in one when it is whole."""
+
+    reasoning_text: _Thought | None = None
 
 
 class _ToolUse(msgspec.Struct):
+    name: str | None = None
     input: msgspec.Raw = msgspec.Raw()
 
 
@@ -61,6 +64,10 @@ class _Delta(msgspec.Struct, rename="camel"):
     tool_use: _ToolDelta | None = None
 
 
+class _Start(msgspec.Struct, rename="camel"):
+    tool_use: _ToolUse | None = None
+
+
 class _Message(msgspec.Struct):
     content: list[_Block] | None = None
 
@@ -72,6 +79,7 @@ class _Output(msgspec.Struct):
 class _Document(msgspec.Struct, rename="camel"):
     """The payload of an event, or a whole response."""
 
+    start: _Start | None = None
     delta: _Delta | None = None
     output: _Output | None = None
     usage: _Report | None = None
@@ -96,14 +104,18 @@ class Reader:
             return
         self._report = part.usage or self._report
         self._tier = (part.service_tier and part.service_tier.type) or self._tier
+        if part.start is not None and part.start.tool_use is not None:
+            self.text.add(called(part.start.tool_use.name))
         if (delta := part.delta) is not None:
-            self.text.add(
-                delta.text, *_reasoning(delta.reasoning_content), delta.tool_use and delta.tool_use.input
-            )
+            self.text.add(delta.text, delta.tool_use and delta.tool_use.input)
+            self._take_reasoning(delta.reasoning_content)
         message = part.output and part.output.message
         for block in (message and message.content) or ():
-            self.text.add(block.text, *_reasoning(block.reasoning_content))
-            self.text.add_json(bytes(block.tool_use.input) if block.tool_use else b"")
+            self.text.add(block.text)
+            self._take_reasoning(block.reasoning_content)
+            if block.tool_use is not None:
+                self.text.add(called(block.tool_use.name))
+                self.text.add_json(bytes(block.tool_use.input))
 
     def whole(self, document: bytes) -> None:
         """Take the body of a response that is not streamed."""
@@ -116,13 +128,14 @@ class Reader:
             complete=self._report is not None,
             service_tier=name(self._tier),
             output_bytes=self.text.length,
+            sealed_bytes=self.text.sealed,
         )
 
-
-def _reasoning(reasoning: _Reasoning | None) -> tuple[str | None, ...]:
-    if reasoning is None:
-        return ()
-    return reasoning.text, reasoning.reasoning_text and reasoning.reasoning_text.text
+    def _take_reasoning(self, reasoning: _Reasoning | None) -> None:
+        for thought in (reasoning, reasoning and reasoning.reasoning_text):
+            if thought is not None:
+                self.text.add_reasoning(thought.text)
+                self.text.add_sealed(thought.signature, SIGNATURE_FRAME)
 
 
 def _usage(report: _Report) -> Usage:

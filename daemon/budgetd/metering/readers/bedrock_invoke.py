@@ -1,15 +1,16 @@
 """Bedrock's InvokeModel: each maker's models answer in their own shape, here told by what is in it.
 
 In a stream each message holds an event of the model in base64, and the last of them what Bedrock itself
-counted, whichever model it was. Not streamed, some models (Cohere's, older ones of Mistral) report nothing in
-the body.
+counted, whichever model it was. Not streamed, the response's headers hold that, and some models (Cohere's,
+older ones of Mistral) report nothing in the body.
 """
 
 import binascii
+from collections.abc import Callable
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder
+from budgetd.metering.decoder import Count, Decoder, count
 from budgetd.metering.readers import anthropic, bedrock, openai_chat
 from budgetd.metering.text import Text
 from budgetd.metering.usage import Reading, Usage
@@ -72,8 +73,10 @@ _DOCUMENTS = Decoder(_Document)
 class Reader:
     """Gathers what one response reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, header: Callable[[bytes], str] | None = None) -> None:
+        """``header`` gives one of the response's, by its lower-case name."""
         self._inner: anthropic.Reader | bedrock.Reader | openai_chat.Reader | None = None
+        self._in_headers = _in_headers(header) if header else None
         self._metrics: _Metrics | None = None
         self._input: int | None = None
         self._output: int | None = None
@@ -102,6 +105,7 @@ class Reader:
 
     def whole(self, document: bytes) -> None:
         """Take the body of a response that is not streamed."""
+        self._metrics = self._in_headers
         part = _DOCUMENTS.decode(document)
         if part is None:
             return
@@ -121,7 +125,7 @@ class Reader:
         """All that is known so far. Prices go by the model in the path, so none is named."""
         if self._inner is not None:
             reading = self._inner.reading()
-            if reading.complete or self._metrics is None:
+            if self._metrics is None or (reading.complete and reading.usage is not None):
                 return msgspec.structs.replace(reading, model="")
         if self._metrics is not None:
             return Reading(usage=_counted(self._metrics), complete=True, output_bytes=self.text.length)
@@ -155,6 +159,13 @@ class Reader:
         texts = [each.text for each in (*(part.outputs or ()), *(part.generations or ()))]
         self._text.add(part.output_text, part.generation, part.text, *texts)
         self._text.add(*(each.output_text for each in results))
+
+
+def _in_headers(header: Callable[[bytes], str]) -> _Metrics | None:
+    """What Bedrock counted of a response that is not streamed; None if it does not say."""
+    names = (b"input", b"output", b"cache-read-input", b"cache-write-input")
+    counts = [count(header(b"x-amzn-bedrock-%b-token-count" % each)) for each in names]
+    return None if counts[0] is None else _Metrics(*counts)
 
 
 def _counted(metrics: _Metrics) -> Usage:

@@ -2,12 +2,14 @@
 
 What is billed is ``billed_units``, not ``tokens``, which count Cohere's own prompts too. Streams come as
 server-sent events, or (version 1) as a JSON document a line; events tell what they are, so that one reader
-does for them and for whole bodies. No response names its model.
+does for them and for whole bodies. No response names its model. Others that rank documents (OpenRouter,
+Together, Voyage) count search units or tokens without a word about billing.
 """
 
 import msgspec
 
 from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.readers.openai_usage import Stated, stated_nusd
 from budgetd.metering.text import Text
 from budgetd.metering.usage import Reading, Usage
 
@@ -19,8 +21,10 @@ class _Billed(msgspec.Struct):
     search_units: Count | None = None
 
 
-class _Report(msgspec.Struct):
+class _Report(Stated):
     billed_units: _Billed | None = None
+    search_units: Count | None = None
+    total_tokens: Count | None = None
 
 
 class _Part(msgspec.Struct):
@@ -84,6 +88,7 @@ class Reader:
     def __init__(self) -> None:
         self._id = ""
         self._billed: _Billed | None = None
+        self._cost_nusd: int | None = None
         self._complete = False
         self.text = Text()
 
@@ -113,6 +118,7 @@ class Reader:
         return Reading(
             usage=None if self._billed is None else _usage(self._billed),
             complete=self._complete,
+            cost_nusd=self._cost_nusd,
             response_id=name(self._id),
             output_bytes=self.text.length,
         )
@@ -145,9 +151,17 @@ class Reader:
 
     def _report(self, report: _Report | None) -> None:
         """Take what is billed, which is said once, at the end."""
-        if report is not None and report.billed_units is not None:
-            self._billed = report.billed_units
+        billed = report and (report.billed_units or _units(report))
+        if report is not None and billed is not None:
+            self._billed, self._cost_nusd = billed, stated_nusd(report)
             self._complete = True
+
+
+def _units(report: _Report) -> _Billed | None:
+    """What others than Cohere count; None if they count nothing."""
+    if report.search_units is not None:
+        return _Billed(search_units=report.search_units)
+    return None if report.total_tokens is None else _Billed(input_tokens=report.total_tokens)
 
 
 def _usage(billed: _Billed) -> Usage:

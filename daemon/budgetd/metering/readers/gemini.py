@@ -5,6 +5,7 @@ Thoughts are output, and the results of tools are input, though neither is in th
 documents are billed as text.
 """
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -79,6 +80,9 @@ class _Response(msgspec.Struct, rename="camel"):
 
 
 _RESPONSES = Decoder(_Response)
+
+_ONE_SEARCH_FEE = re.compile(r"gemini-(?:live-)?[12]\.")
+"""Models before Gemini 3, which bill a prompt that was searched for, however often that was."""
 
 
 class _Counts:
@@ -176,8 +180,11 @@ class Reader:
     def reading(self) -> Reading:
         """All that is known so far."""
         return Reading(
-            usage=None if self._counts is None else self._counts.usage(self._searches),
+            usage=None
+            if self._counts is None
+            else self._counts.usage(billed_searches(self._model, self._searches)),
             complete=self._complete and not self._failed,
+            failed=self._failed and self._counts is None and not self.text.length,
             model=name(self._model),
             service_tier=name(self._tier),
             response_id=name(self._id),
@@ -203,6 +210,11 @@ class Reader:
         if self._counts is None:
             self._counts = _Counts()
         self._counts.raise_to(report)
+
+
+def billed_searches(model: str, queries: int) -> int:
+    """How many searches are billed where a model of this name has made so many queries."""
+    return min(queries, 1) if _ONE_SEARCH_FEE.match(model) else queries
 
 
 def tokens_of(modality: str, details: Iterable[Modality]) -> int:

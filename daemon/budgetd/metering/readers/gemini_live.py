@@ -9,6 +9,7 @@ from math import ceil
 import msgspec
 
 from budgetd.metering.decoder import Count, Decoder
+from budgetd.metering.readers.gemini import billed_searches
 from budgetd.metering.tally import tally
 from budgetd.metering.text import Text
 from budgetd.metering.usage import Reading, Usage
@@ -91,7 +92,9 @@ _MESSAGES = Decoder(_Message)
 class Reader:
     """Gathers what one turn reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
+        """``model``: the session's."""
+        self._model = model
         self._counts: dict[str, int] | None = None
         self._searches = 0
         self._complete = False
@@ -125,7 +128,8 @@ class Reader:
         """All that is known so far. Of a turn that runs, the sound is counted by its length."""
         usage: Usage | None = None
         if self._counts is not None:
-            usage = tally(**self._counts, cache_write=0, web_searches=self._searches)
+            searches = billed_searches(self._model, self._searches)
+            usage = tally(**self._counts, cache_write=0, web_searches=searches)
         elif self._sound_bytes:
             sound = ceil(self._sound_bytes / PCM_BYTES)
             usage = Usage(output_tokens=sound + self.text.length // 4, output_audio_tokens=sound)

@@ -6,6 +6,7 @@ Many other providers speak this dialect, with counts of their own beside it; som
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import reduce
 
 import msgspec
 
@@ -18,7 +19,8 @@ from budgetd.metering.readers.openai_usage import (
     stated_nusd,
     usage_of,
 )
-from budgetd.metering.text import Text
+from budgetd.metering.tally import total
+from budgetd.metering.text import Text, called
 from budgetd.metering.usage import Reading, Usage
 
 
@@ -34,15 +36,30 @@ class _Report(Stated):
     completion_tokens_details: OutputDetails | None = None
     prompt_cache_hit_tokens: Count | None = None
     num_cached_tokens: Count | None = None
+    cached_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
     prompt_audio_seconds: Decimal | None = None
     server_tool_use_details: _ServerToolUse | None = None
 
 
-class _Groq(msgspec.Struct):
+class _Model(msgspec.Struct):
+    model: str | None = None
     usage: _Report | None = None
 
 
+class _Breakdown(msgspec.Struct):
+    """What each model used of a system of several, at Groq."""
+
+    models: list[_Model] | None = None
+
+
+class _Groq(msgspec.Struct):
+    usage: _Report | None = None
+    usage_breakdown: _Breakdown | None = None
+
+
 class _Function(msgspec.Struct):
+    name: str | None = None
     arguments: str | None = None
 
 
@@ -72,6 +89,8 @@ class _Choice(msgspec.Struct):
     delta: _Text | None = None
     message: _Text | None = None
     text: str | None = None
+    usage: _Report | None = None
+    """Moonshot's place for it."""
 
 
 class _Completion(msgspec.Struct):
@@ -82,6 +101,7 @@ class _Completion(msgspec.Struct):
     service_tier: str | None = None
     choices: list[_Choice] | None = None
     usage: _Report | None = None
+    usage_breakdown: _Breakdown | None = None
     x_groq: _Groq | None = None
     error: object = None
 
@@ -97,6 +117,7 @@ class Reader:
         self._model = ""
         self._tier = ""
         self._report: _Report | None = None
+        self._breakdown: _Breakdown | None = None
         self._failed = False
         self._complete = False
         self.text = Text()
@@ -119,10 +140,16 @@ class Reader:
     def reading(self) -> Reading:
         """All that is known so far."""
         report = self._report
+        usage = None if report is None else _usage(report)
+        model, others = name(self._model), ()
+        if usage is not None and (used := _by_model(self._breakdown, usage)):
+            (model, usage), *others = used.items()
         return Reading(
-            usage=None if report is None else _usage(report),
+            usage=usage,
+            others=tuple(others),
             complete=self._complete and not self._failed,
-            model=name(self._model),
+            failed=self._failed and report is None and not self.text.length,
+            model=model,
             service_tier=name(self._tier),
             cost_nusd=None if report is None else stated_nusd(report),
             response_id=name(self._id),
@@ -138,8 +165,10 @@ class Reader:
         self._id = part.id or self._id
         self._model = part.model or self._model
         self._tier = part.service_tier or self._tier
-        report = part.usage or (part.x_groq and part.x_groq.usage)
-        if report:
+        groq = part.x_groq or _Groq()
+        self._breakdown = part.usage_breakdown or groq.usage_breakdown or self._breakdown
+        in_choices = (choice.usage for choice in part.choices or () if choice.usage is not None)
+        if report := part.usage or groq.usage or next(in_choices, None):
             # Also one that comes with an error is final.
             self._report, self._failed = report, False
         for choice in part.choices or ():
@@ -162,8 +191,9 @@ def _texts(text: _Text) -> Iterator[str | None]:
     yield text.reasoning_content or text.reasoning
     yield text.refusal
     for call in text.tool_calls or ():
-        function = call.function or call.custom
-        yield function and function.arguments
+        if (function := call.function or call.custom) is not None:
+            yield called(function.name)
+            yield function.arguments
 
 
 def _usage(report: _Report) -> Usage:
@@ -171,10 +201,25 @@ def _usage(report: _Report) -> Usage:
     return usage_of(
         report.prompt_tokens,
         report.completion_tokens,
-        report.total_tokens,
+        # Mistral's total holds the tokens of sound, which is billed by its time.
+        0 if report.prompt_audio_seconds else report.total_tokens,
         report.prompt_tokens_details,
         report.completion_tokens_details,
-        cached=report.prompt_cache_hit_tokens or report.num_cached_tokens or 0,
+        cached=report.prompt_cache_hit_tokens or report.num_cached_tokens or report.cached_tokens or 0,
+        written=report.cache_creation_input_tokens or 0,
         web_searches=(tools and tools.web_search_requests) or 0,
         input_audio_ms=milliseconds(report.prompt_audio_seconds),
     )
+
+
+def _by_model(breakdown: _Breakdown | None, whole: Usage) -> dict[str, Usage]:
+    """What each model used; empty where that is less than they are said to have used together."""
+    used: dict[str, Usage] = {}
+    for each in (breakdown and breakdown.models) or ():
+        if each.model and each.usage is not None:
+            model = name(each.model)
+            used[model] = total(used.get(model, Usage()), _usage(each.usage))
+    together = reduce(total, used.values(), Usage())
+    if together.input_tokens < whole.input_tokens or together.output_tokens < whole.output_tokens:
+        return {}
+    return used

@@ -30,6 +30,8 @@ class InputDetails(msgspec.Struct):
     cached_tokens: Count | None = None
     cached_tokens_details: CachedDetails | None = None
     cache_write_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    """Alibaba's word for it."""
     audio_tokens: Count | None = None
     image_tokens: Count | None = None
 
@@ -78,13 +80,15 @@ def usage_of(
     out: OutputDetails | None,
     *,
     cached: int = 0,
+    written: int = 0,
     web_searches: int = 0,
     file_searches: int = 0,
     input_audio_ms: int = 0,
 ) -> Usage:
     """A report's usage. Where reasoning is left out of the output, it still is in the total.
 
-    ``cached`` is what was read from the cache by a count of the provider's own, beside the details.
+    ``cached`` and ``written`` are what was read from and written to the cache by counts of the provider's
+    own, beside the details.
     """
     into, out = into or _NO_INPUT, out or _NO_OUTPUT
     of_cached = into.cached_tokens_details
@@ -92,7 +96,7 @@ def usage_of(
     usage = tally(
         input_tokens=taken_in,
         cache_read=max(into.cached_tokens or 0, cached),
-        cache_write=into.cache_write_tokens or 0,
+        cache_write=max(into.cache_write_tokens or into.cache_creation_input_tokens or 0, written),
         input_audio=into.audio_tokens or 0,
         cache_read_audio=(of_cached and of_cached.audio_tokens) or 0,
         output_tokens=max(output_tokens or 0, (total_tokens or 0) - taken_in),
