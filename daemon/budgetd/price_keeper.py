@@ -9,6 +9,7 @@ from pathlib import Path
 
 from budgetd.alerts.desk import Desk
 from budgetd.config import Config
+from budgetd.errors import BudgetdError
 from budgetd.pricing.book import Book
 from budgetd.pricing.sync.daily import sync_harmless
 from budgetd.pricing.sync.shelf import Shelf, age_days
@@ -16,7 +17,9 @@ from budgetd.pricing.sync.shelf import Shelf, age_days
 log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 86_400.0
-"""Between two tries of the daily sync."""
+"""From one daily sync to the next."""
+RETRY_SECONDS = 3_600.0
+"""From one that failed to the next: at its start, a laptop may have no network yet."""
 
 
 class PriceKeeper:
@@ -34,7 +37,7 @@ class PriceKeeper:
         self._config = config
         self._shelf = Shelf(folder)
         self._stamp = self._shelf.stamp()
-        self._synced_at = 0.0
+        self._next_sync: float | None = None
         self._desk: Desk | None = None
         self._work: asyncio.Task[None] | None = None
         self.book = Book(self._shelf.sources, config.overrides)
@@ -73,21 +76,33 @@ class PriceKeeper:
             self._say_age()
 
     def _is_due(self, now: float) -> bool:
-        return now - max(self._synced_at, self.book.as_of) >= SYNC_SECONDS
+        due = self.book.as_of + SYNC_SECONDS if self._next_sync is None else self._next_sync
+        return now >= due
 
     async def _warm(self) -> None:
-        await asyncio.to_thread(self.book.warm)
+        try:
+            await asyncio.to_thread(self.book.warm)
+        except BudgetdError as error:
+            log.error("No price is known: %s", error)  # noqa: TRY400
 
     async def _read(self) -> None:
-        self.book.reload(sources=await asyncio.to_thread(self._shelf.sources))
+        try:
+            sources = await asyncio.to_thread(self._shelf.sources)
+        except BudgetdError as error:
+            log.error("The prices in force stay: %s", error)  # noqa: TRY400
+            return
+        self.book.reload(sources=sources)
         self._say_known()
         log.info("other prices are in force")
 
     async def _sync(self) -> None:
-        self._synced_at = time.time()
-        outcomes = await sync_harmless(self._folder, self._ledger_path, self._config.pricing, self._synced_at)
+        now = time.time()
+        self._next_sync = now + RETRY_SECONDS
+        outcomes = await sync_harmless(self._folder, self._ledger_path, self._config.pricing, now)
         for outcome in outcomes:
             (log.info if outcome.ok else log.warning)("%s", outcome.message)
+        if all(outcome.ok for outcome in outcomes):
+            self._next_sync = now + SYNC_SECONDS
 
     def _say_known(self) -> None:
         assert self._desk is not None

@@ -255,6 +255,7 @@ def test_what_cannot_be_right_changes_nothing(synced: Home, published: Published
     done = run(synced, "sync-pricing", "--accept")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("budgetd: genai-prices was not synced: ")
     assert complaint in done.stderr
     assert "LiteLLM: nothing has changed." in done.stdout, "the other source is not its fault"
     after = files(synced)
@@ -283,6 +284,30 @@ def test_the_daily_sync_takes_over_what_is_harmless(synced: Home, published: Pub
     assert second.message.startswith("LiteLLM was not synced: What http://127.0.0.1:")
     assert price(synced, "gpt-4o", "output")[0] == "$11.00"
     assert price(synced, "gpt-5.4", "output")[0] == "$15.00"
+
+
+def test_the_daily_sync_leaves_what_a_person_rolled_back_until_the_person_syncs(
+    synced: Home, published: Published
+) -> None:
+    config = synced.places.config
+    config.write_text(config.read_text().replace("[pricing]", '[pricing]\nsync = "daily"'))
+    published.price("openai", "gpt-4o")["output_mtok"] = 11
+    assert price(synced, "gpt-4o", "output")[0] == "$10.00"
+    sync(synced)
+    assert "The daily sync leaves it so until you run budgetd sync-pricing." in sync(synced, "--rollback")
+    published.price("openai", "gpt-4o-mini")["output_mtok"] = 12
+    section = PricingSection(
+        genai_url=f"{published.url}/genai.json", litellm_url=f"{published.url}/litellm.json"
+    )
+    places = synced.places
+    first, second = asyncio.run(sync_harmless(places.prices, places.ledger, section, time.time()))
+    assert first.message == "genai-prices stays as you rolled it back, until you run budgetd sync-pricing."
+    assert second.message == "LiteLLM was synced: nothing changed."
+    assert price(synced, "gpt-4o", "output")[0] == "$10.00"
+    assert ": 2 dearer\n" in sync(synced)
+    published.price("openai", "gpt-4o-mini")["output_mtok"] = 13
+    first, _ = asyncio.run(sync_harmless(places.prices, places.ledger, section, time.time()))
+    assert first.message == "genai-prices was synced: new prices are in force."
 
 
 def test_a_running_daemon_takes_the_new_prices(background: Background, published: Published) -> None:

@@ -181,6 +181,15 @@ def test_a_number_is_read_as_it_is_written() -> None:
         ('{"input_mtok": "NaN"}', "p m: input_mtok: a price of $NaN"),
         ('{"input_mtok": "Infinity"}', "p m: input_mtok: a price of $Infinity"),
         ('{"input_mtok": 1e9}', "p m: input_mtok: a price of $1E+9"),
+        ('{"input_mtok": %s}' % ("1" * 5_000), "p m: input_mtok: a price of $1.11111111111E+4999"),
+        ('{"input_mtok": 1e999999999999999999999}', "is not understood"),
+        ('{"input_mtok": {"base": 1, "tiers": [{"start": -9, "price": 1}]}}', "is not understood"),
+        ('{"input_mtok": {"base": 1, "tiers": [{"start": 1e30, "price": 1}]}}', "is not understood"),
+        (
+            json.dumps({"input_mtok": {"base": 1, "tiers": [{"start": n, "price": 1} for n in range(21)]}}),
+            "p m: it costs otherwise from 21 lengths of the input on",
+        ),
+        ('[{"prices": {"input_mtok": 1}, "constraint": {"moon": "full"}}]', "is not understood"),
         ('{"input_mtok": {"base": 1, "tiers": [{"start": 9, "price": -1}]}}', "p m: input_mtok: a price of"),
         ('[{"prices": {"input_mtok": 1}}, {"prices": {"requests_kcount": -1}}]', "requests_kcount"),
         ('{"input_mtok": "cheap"}', "is not understood"),
@@ -193,12 +202,58 @@ def test_a_file_with_a_price_that_is_none_is_refused_whole(prices: str, problem:
     assert problem in str(caught.value)
 
 
+def nested(depth: int) -> str:
+    return '{"or": [' * depth + '{"equals": "m"}' + "]}" * depth
+
+
 @pytest.mark.parametrize(
-    "match", ['{"sounds_like": "m"}', "{}", '{"equals": "m", "contains": "m"}', '{"regex": "("}', '"m"']
+    "match",
+    [
+        '{"sounds_like": "m"}',
+        "{}",
+        '{"equals": "m", "contains": "m"}',
+        '"m"',
+        nested(20),
+        nested(5_000),
+        '{"regex": "("}',
+        '{"regex": "%s"}' % ("(" * 3_000 + ")" * 3_000),
+        '{"regex": "a{99999999999}"}',
+        '{"regex": "^(a+)+$"}',
+        '{"regex": "(a|aa){30}$"}',
+        '{"regex": ".*.*.*$"}',
+        '{"regex": "a{0,50}a{0,50}a{0,50}$"}',
+        '{"regex": "%s$"}' % ("a?" * 30),
+    ],
 )
-def test_a_file_whose_matching_is_not_understood_is_refused_whole(match: str) -> None:
-    with pytest.raises(PricesError):
-        read_json(file('{"input_mtok": 1}', match), version="1", as_of=0)
+def test_a_file_whose_matching_is_not_understood_or_never_ends_is_refused_whole(match: str) -> None:
+    model = file('{"input_mtok": 1}', match)
+    provider = b'[{"id": "p", "models": [], "provider_match": %s}]' % match.encode()
+    for data in (model, provider):
+        with pytest.raises(PricesError):
+            read_json(data, version="1", as_of=0)
+
+
+def test_a_name_that_would_steer_a_terminal_is_refused() -> None:
+    with pytest.raises(PricesError, match="a name that cannot be shown"):
+        read_json(file('{"input_mtok": 1}').replace(b'"m"', b'"\\u001b[2Jm"'), version="1", as_of=0)
+
+
+def test_a_model_with_prices_without_number_is_refused() -> None:
+    variants = [
+        {"when": {"service_tier": f"t{each}", "inference_geo": f"g{each}"}, "prices": {"input_mtok": 2}}
+        for each in range(40)
+    ]
+    told = b'"price_variants": %s, "match"' % json.dumps(variants).encode()
+    data = file('{"input_mtok": 1}').replace(b'"match"', told)
+    with pytest.raises(PricesError, match="1,681 prices by tier, place, day and hour"):
+        read_json(data, version="1", as_of=0)
+
+
+@pytest.mark.parametrize("window", [-5, 0, 10**30])
+def test_a_window_that_cannot_be_is_none(window: int) -> None:
+    data = file('{"input_mtok": 1}').replace(b'"match"', b'"context_window": %d, "match"' % window)
+    (provider,) = read_json(data, version="1", as_of=0).providers
+    assert provider.models[0].context_window is None
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"<html>", b'[{"id": "p"', b'[{"models": []}]'])

@@ -122,6 +122,8 @@ def test_a_decimal_is_exact() -> None:
         {"input_cost_per_token": True},
         {"output_cost_per_token": 1e-6},
         {"search_context_cost_per_query": {"search_context_size_high": 0.01}},
+        {"input_cost_per_token": 1e-6, "litellm_provider": "\x1b[2J"},
+        {"input_cost_per_token": 1e-6, "litellm_provider": "\ud800"},
     ],
 )
 def test_an_entry_without_a_price_that_could_be_billed_is_left_out(entry: dict[str, object]) -> None:
@@ -142,6 +144,11 @@ def test_an_entry_without_a_price_that_could_be_billed_is_left_out(entry: dict[s
         (one({"input_cost_per_token": -1e-6}), "for m (input_cost_per_token)"),
         (one({"input_cost_per_token": 1}).replace(b": 1}", b": NaN}"), "NaN"),
         (one({"input_cost_per_token": 1}).replace(b": 1}", b": 1e999999}"), "input_cost_per_token"),
+        (one({"input_cost_per_token": 1}).replace(b": 1}", b": 1e99999999999999999999}"), "all bounds"),
+        (
+            one({"input_cost_per_token": 1}).replace(b": 1}", b": %s}" % (b"1" * 5_000)),
+            "$1.11111111111E+4999",
+        ),
         (one({"input_cost_per_token": 1e-6, "provider_specific_entry": {"us": -1}}), "multiplies"),
     ],
 )

@@ -91,7 +91,8 @@ EVERY_KEY = {
 @pytest.mark.parametrize("key", EVERY_KEY)
 def test_each_key_is_dollars_for_what_it_says(key: str) -> None:
     name, expected = EVERY_KEY[key]
-    assert getattr(price(stating(f"{key} = 1", "work/m"), "work", "m").rates, name) == int(Decimal(expected))
+    lines = f"{key} = 1" if key == "input" else f"input = 2\n{key} = 1"
+    assert getattr(price(stating(lines, "work/m"), "work", "m").rates, name) == int(Decimal(expected))
 
 
 def test_a_request_and_an_hour_of_sound_have_prices_too() -> None:
@@ -115,6 +116,19 @@ def test_free_alone_makes_a_model_free() -> None:
 def test_free_beside_prices_lets_one_of_them_be_zero() -> None:
     rates = price(stating("cache_read = 0\ninput = 3\nfree = true"), "anthropic", "claude-opus-4-8").rates
     assert (rates.cache_read, rates.fresh_input, rates.output) == (0, million("3"), million("25"))
+
+
+def test_free_beside_a_price_of_zero_does_not_make_the_rest_free() -> None:
+    found = price(stating("web_search = 0\nfree = true"), "anthropic", "claude-opus-4-8").rates
+    assert (found.web_search, found.fresh_input, found.output) == (0, million("5"), million("25"))
+
+
+@pytest.mark.parametrize("key", ["output", "cache_read", "web_search"])
+def test_what_leaves_the_input_for_nothing_is_no_price_of_a_model_that_no_source_knows(key: str) -> None:
+    overrides = stating(f"{key} = 3", "openai/*")
+    assert price(overrides, "openai", "gpt-5.4").id.endswith(overrides.entries[0].tag)
+    assert load_book(overrides).price("openai", "nobody-knows", NOW) is None
+    assert price(stating("input = 0\noutput = 3\nfree = true", "openai/*"), "openai", "nobody-knows").bills()
 
 
 def test_globs_match_and_an_exact_name_goes_before_them() -> None:

@@ -82,3 +82,9 @@ def test_the_standard_price_is_left_as_it_is() -> None:
     for provider in SHEET.providers:
         for model in provider.models:
             assert plain.find(provider.id, model.id, NOW) == TABLE.find(provider.id, model.id, NOW)
+
+
+def test_what_is_read_of_sound_in_a_batch_is_capped_by_the_price_of_sound() -> None:
+    price = TABLE.find("openai", "gpt-audio-mini", NOW, "batch")
+    assert price
+    assert price.rates.audio_cache_read == price.rates.audio_input > price.rates.fresh_input

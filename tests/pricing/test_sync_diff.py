@@ -76,6 +76,13 @@ def test_a_price_by_the_hour_is_compared_at_every_hour() -> None:
     assert [cell.label for cell in change.cells] == ["input from 16:30 UTC", "output from 16:30 UTC"]
 
 
+def test_a_price_by_the_hour_that_is_announced_is_compared_at_its_hours() -> None:
+    noon = msgspec.structs.replace(listing(0.5, 4, since=LATER), hours=(43_200, 46_800))
+    (change,) = compare(sheet(A), sheet(model("a", listing(1, 4), noon)), NOW)
+    assert change.kind == "lowered"
+    assert [cell.label for cell in change.cells] == ["input from 2026-12-01 12:00 UTC"]
+
+
 def test_a_tier_that_goes_along_with_the_standard_is_not_told_again() -> None:
     old = sheet(model("a", listing(1, 4), listing(0.5, 2, tier="batch")))
     new = sheet(model("a", listing(2, 8), listing(1, 4, tier="batch")))
@@ -156,6 +163,12 @@ def _ids(one: Sheet) -> set[str]:
     return {each.id for each in one.providers[0].models}
 
 
+def dear(*, request: int = 0, **dollars: float) -> Sheet:
+    """An edition in which one price cannot be right; dollars for a million, a request's for one."""
+    one = Listing(rates=rates(fresh_input=1, output=1, **dollars), request=request * 10**24)
+    return sheet(*many(9, 1).providers[0].models, model("dear", one))
+
+
 def many(count: int, dollars: float) -> Sheet:
     return sheet(*(model(f"m{number}", listing(dollars, dollars)) for number in range(count)))
 
@@ -165,7 +178,10 @@ def many(count: int, dollars: float) -> Sheet:
     [
         (many(4, 1), "only 4 of the 10 models"),
         (many(10, 1e-6), "the unit is not the same"),
-        (many(10, 20_000), "It asks $20,000.00 for a million tokens of openai/m0"),
+        (many(10, 20_000), "It asks $20,000.00 for input (M) of openai/m0"),
+        (dear(cache_write=20_000), "$20,000.00 for cache write (M) of openai/dear"),
+        (dear(web_search=10**8), "$100,000.00 for web search (1k) of openai/dear"),
+        (dear(request=100), "$100.00 for request (each) of openai/dear"),
         (sheet(), "only 0 of the 10 models"),
     ],
 )

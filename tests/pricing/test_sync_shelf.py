@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgetd.pricing.compile import shipped
+from budgetd.pricing.sync import shelf as shelves
 from budgetd.pricing.sync.errors import SyncError
 from budgetd.pricing.sync.shelf import Shelf, Source, age_days
 from budgetd.pricing.table import Sheet
@@ -23,8 +24,8 @@ def edition(dollars: float, *, as_of: int = NEVER) -> Sheet:
     return sheet(model("a", listing(dollars, dollars)), as_of=as_of)
 
 
-def put(shelf: Shelf, one: Sheet, now: float, source: Source = "genai", etag: str = "") -> None:
-    shelf.put(source, one, host="https://prices.example", etag=etag, now=now)
+def put(shelf: Shelf, one: Sheet, now: float, source: Source = "genai", etag: str = "") -> bool:
+    return shelf.put(source, one, over=shelf.sheet(source), host="https://prices.example", etag=etag, now=now)
 
 
 def in_force(shelf: Shelf, source: Source = "genai") -> Sheet | None:
@@ -98,12 +99,63 @@ def test_nothing_can_be_rolled_back_before_the_first_sync(shelf: Shelf) -> None:
 
 def test_an_edition_that_is_still_right_becomes_younger_and_nothing_else(shelf: Shelf) -> None:
     put(shelf, edition(1), 1)
-    put(shelf, edition(2, as_of=10), 2, etag="two")
-    shelf.confirm("genai", 20)
-    assert in_force(shelf) == edition(2, as_of=20)
+    put(shelf, edition(2), 2, etag="two")
+    shelf.confirm("genai", NEVER + 20)
+    assert in_force(shelf) == edition(2, as_of=NEVER + 20)
     assert shelf.origin("genai").etag == "two"
+    assert put(shelf, edition(2, as_of=7), NEVER + 30, etag="three") is False
+    assert in_force(shelf) == edition(2, as_of=NEVER + 30)
+    assert shelf.origin("genai").etag == "three"
     shelf.roll_back(30)
     assert in_force(shelf) == edition(1)
+
+
+def test_an_edition_older_than_the_shipped_prices_is_not_confirmed_into_force(shelf: Shelf) -> None:
+    put(shelf, edition(1, as_of=1), 1, etag="one")
+    assert shelf.origin("genai") is None, "its etag must not be asked by"
+    shelf.confirm("genai", NEVER)
+    assert in_force(shelf) is None
+
+
+def test_what_was_compared_with_other_prices_than_those_in_force_is_not_put(shelf: Shelf) -> None:
+    put(shelf, edition(1), 1)
+    compared_with = shelf.sheet("genai")
+    put(shelf, edition(2), 2)
+    with pytest.raises(SyncError, match="Other prices came in force meanwhile"):
+        shelf.put("genai", edition(3), over=compared_with, host="", etag="", now=3)
+    assert in_force(shelf) == edition(2)
+    shelf.roll_back(4)
+    assert in_force(shelf) == edition(1)
+
+
+def test_an_edition_that_would_fill_the_memory_is_not_put(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelves, "MOST_BYTES", 100)
+    with pytest.raises(SyncError, match="which is no price list"):
+        put(shelf, edition(1), 1)
+    assert in_force(shelf) is None
+
+
+def test_what_was_rolled_back_is_known_until_it_is_taken_back_or_synced_again(shelf: Shelf) -> None:
+    put(shelf, edition(1), 1)
+    put(shelf, edition(1), 1, "litellm")
+    put(shelf, edition(2), 2)
+    for then in (True, False, True):
+        assert shelf.rolled_back("genai") is not then
+        shelf.roll_back(3)
+        assert shelf.rolled_back("genai") is then
+    put(shelf, edition(1), 4)
+    assert not shelf.rolled_back("genai")
+    put(shelf, edition(2), 5)
+    shelf.roll_back(6)
+    put(shelf, edition(3), 7)
+    assert not shelf.rolled_back("genai")
+    put(shelf, edition(2), 8)
+    shelf.roll_back(9)
+    shelf.confirm("genai", NEVER + 10)
+    assert not shelf.rolled_back("genai")
+    assert not shelf.rolled_back("litellm")
 
 
 def test_the_stamp_tells_a_change(shelf: Shelf) -> None:
@@ -150,7 +202,8 @@ sheets = [Table(Path(name).read_bytes()).sheet() for name in sys.argv[2:]]
 print("ready", flush=True)
 while True:
     for number, sheet in enumerate(sheets):
-        shelf.put("genai", sheet, host="https://prices.example", etag=str(number), now=number)
+        over = shelf.sheet("genai")
+        shelf.put("genai", sheet, over=over, host="https://x.example", etag=str(number), now=4_000_000_000)
     shelf.roll_back(9)
 """
 
@@ -160,7 +213,7 @@ def test_a_kill_at_any_moment_leaves_the_one_edition_or_the_other(shelf: Shelf, 
     files = [tmp_path / "one", tmp_path / "two"]
     for file, one in zip(files, editions, strict=True):
         file.write_bytes(one.encode())
-    put(shelf, editions[0], 1, etag="0")
+    put(shelf, editions[0], NEVER, etag="0")
     for round in range(12):
         command = [sys.executable, "-c", ENDLESS, str(tmp_path / "prices"), *map(str, files)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -171,6 +224,6 @@ def test_a_kill_at_any_moment_leaves_the_one_edition_or_the_other(shelf: Shelf, 
         assert in_force(shelf) in editions
         origin = shelf.origin("genai")
         assert origin is None or editions[int(origin.etag)] == in_force(shelf)
-        put(shelf, editions[0], 1, etag="0")
+        put(shelf, editions[0], NEVER, etag="0")
         assert in_force(shelf) == editions[0]
         assert not list((tmp_path / "prices").glob(".new-*"))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetd.pricing.rates import Rates, Tier
-from budgetd.pricing.table import Clause, DamagedTable, Listing, Model, Provider, Sheet, Table
+from budgetd.pricing.table import FORMAT, Clause, DamagedTable, Listing, Model, Provider, Sheet, Table
 from pricing.test_genai import NOW, SHEET
 
 DAY = 86_400
@@ -59,7 +59,7 @@ def test_a_cut_is_seen(length: int) -> None:
 
 def test_a_table_of_another_format_is_not_read() -> None:
     with pytest.raises(DamagedTable):
-        Table(DATA.replace(b"budgettop prices 1 ", b"budgettop prices 2 "))
+        Table(DATA.replace(b"prices %d " % FORMAT, b"prices %d " % (FORMAT + 1)))
 
 
 def test_the_last_listing_that_has_begun_holds() -> None:

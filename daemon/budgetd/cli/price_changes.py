@@ -1,10 +1,11 @@
 """How changes of prices are shown: model by model, each rate from what to what."""
 
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from budgetd.cli.table import table
+from budgetd.cli.table import plain, table
 from budgetd.pricing.rate_names import NAMES, dollars
 from budgetd.pricing.sync.diff import Cell, Change
 
@@ -22,14 +23,10 @@ def describe(changes: Sequence[Change], used: set[tuple[str, str]], *, everythin
     ours = [change for change in changes if used & {(change.provider, name) for name in _names(change)}]
     others = [change for change in changes if change not in ours]
     shown = [*ours, *(others if everything or len(others) <= FEW else ())]
-    lines: list[str] = []
-    if shown:
-        rows = [row for change in sorted(shown, key=_place) for row in _rows(change)]
-        lines.append(table(("$ PER MILLION TOKENS", ">OLD", ">NEW", ">", ""), rows))
+    lines = list(_table(sorted(shown, key=_place))) if shown else []
     if hidden := len(changes) - len(shown):
-        lines.append(
-            f"{'and ' if shown else ''}{models(hidden)} you do not use: {counts(others)} (--all shows them)"
-        )
+        told = f"and {models(hidden)} you do not use: {counts(others)}" if shown else "None that you use"
+        lines.append(f"{told} (--all shows them)")
     return "\n".join(lines)
 
 
@@ -52,10 +49,16 @@ def _place(change: Change) -> bool:
     return change.harmless
 
 
-def _rows(change: Change) -> list[tuple[str, ...]]:
-    remark = KINDS[change.kind] + ("" if change.harmless else " !")
-    name = f"{change.provider}/{change.model}"
-    return [(name, "", "", "", remark), *(_row(change, cell) for cell in change.cells)]
+def _table(changes: Sequence[Change]) -> Iterator[str]:
+    """Each change in a line, however long its name, with its rates in columns below."""
+    rows = [_row(change, cell) for change in changes for cell in change.cells]
+    head, *lines = table(("$ PER MILLION TOKENS", ">OLD", ">NEW", ">"), rows).splitlines()
+    yield head
+    rates = iter(lines)
+    for change in changes:
+        mark = "" if change.harmless else " !"
+        yield plain(f"{change.provider}/{change.model}  {KINDS[change.kind]}{mark}")
+        yield from itertools.islice(rates, len(change.cells))
 
 
 def _row(change: Change, cell: Cell) -> tuple[str, ...]:
@@ -65,7 +68,6 @@ def _row(change: Change, cell: Cell) -> tuple[str, ...]:
         "" if change.kind == "new" else dollars(cell.old, cell.name),
         "" if change.kind == "removed" else dollars(cell.new, cell.name),
         _percent(cell),
-        "",
     )
 
 

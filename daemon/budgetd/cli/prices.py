@@ -81,11 +81,11 @@ class Desk:
 
     def opinions(self, provider: str, model: str) -> list[Opinion]:
         """What each layer says, the one that counts first."""
-        said = [opinion(table, provider, model, self._at) for table in self._tables]
-        found = [each for each in said if each]
-        if override := self._override(provider, model, found):
-            return [stated(override, found[0] if found else None), *found]
-        return found
+        asked = (opinion(table, provider, model, self._at) for table in self._tables)
+        found = [each for each in asked if each]
+        override = self._override(provider, model, found)
+        said = stated(override, found[0] if found else None) if override else None
+        return [said, *found] if said else found
 
     def page(self, provider: str, model: str) -> str:
         """A model's whole price."""
@@ -110,7 +110,7 @@ class Desk:
     def listing(self, found: list[tuple[str, str]]) -> str:
         """Many models, each in a line."""
         lines = [self._line(name, id) for name, id in found[:MOST_LISTED]]
-        listed = table(("$ PER MILLION TOKENS", ">INPUT", ">OUTPUT", "FROM"), lines)
+        listed = table((">INPUT", ">OUTPUT", "FROM", "$ PER MILLION TOKENS"), lines)
         more = len(found) - MOST_LISTED
         return listed if more <= 0 else f"{listed}\nand {more:,} more; ask for less."
 
@@ -142,13 +142,13 @@ class Desk:
     def _line(self, provider: str, id: str) -> tuple[str, ...]:
         opinions = self.opinions(provider, id)
         if not opinions:
-            return (f"{provider}/{id}", "", "", "no price")
+            return ("", "", "no price", f"{provider}/{id}")
         rates = opinions[0].standard.rates
         return (
-            f"{provider}/{id}",
             dollars(rates.fresh_input, "fresh_input"),
             dollars(rates.output, "output"),
             opinions[0].name.partition(" ")[0],
+            f"{provider}/{id}",
         )
 
     def _footing(self, provider: str, model: str, opinions: list[Opinion], *, differs: bool) -> Iterator[str]:

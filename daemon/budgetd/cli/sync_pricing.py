@@ -39,6 +39,7 @@ def sync_pricing(accept: bool, everything: bool, rollback: bool) -> None:
     """
     # Imported here: reading the lists and fetching them is needed by this command alone.
     from budgetd.pricing.sync.daily import urls
+    from budgetd.pricing.sync.edition import NAMES
     from budgetd.pricing.sync.shelf import Shelf
     from budgetd.pricing.sync.used import used_models
 
@@ -46,7 +47,7 @@ def sync_pricing(accept: bool, everything: bool, rollback: bool) -> None:
     config = load_config(places.config)
     shelf, now = Shelf(places.prices), time.time()
     if rollback:
-        _roll_back(shelf, now)
+        _roll_back(shelf, now, daily=config.pricing.sync == "daily")
         return
     used = used_models(config.ledger_path or places.ledger, now)
     failed = 0
@@ -54,7 +55,7 @@ def sync_pricing(accept: bool, everything: bool, rollback: bool) -> None:
         try:
             _sync(shelf, source, url, now, used, accept=accept, everything=everything)
         except BudgetdError as error:
-            click.echo(f"budgetd: {plain(str(error))}", err=True)
+            click.echo(f"budgetd: {NAMES[source]} was not synced: {plain(str(error))}", err=True)
             failed += 1
     if failed:
         raise click.exceptions.Exit(1)
@@ -91,10 +92,13 @@ def _ask(questions: int) -> bool:
     return click.confirm(f"Take over also what is marked with ! ({models(questions)})?")
 
 
-def _roll_back(shelf: "Shelf", now: float) -> None:
+def _roll_back(shelf: "Shelf", now: float, *, daily: bool) -> None:
     from budgetd.pricing.sync.edition import NAMES
 
-    for source in shelf.roll_back(now):
+    changed = shelf.roll_back(now)
+    for source in changed:
         table = shelf.primary() if source == "genai" else shelf.table(source)
         click.echo(f"{NAMES[source]}: back to {plain(table.name) if table else 'none'}.")
     click.echo("The same command again takes this back.")
+    if daily and any(map(shelf.rolled_back, changed)):
+        click.echo("The daily sync leaves it so until you run budgetd sync-pricing.")

@@ -63,12 +63,14 @@ def opinion(source: Source, provider: str, model: str, at: float) -> Opinion | N
     return Opinion(source.name, standard, variants)
 
 
-def stated(override: Override, over: Opinion | None) -> Opinion:
-    """What a person says, laid over what the source says that counts, if one knows the model."""
-    if over is None:
-        return Opinion("config.toml", override.over(None, ""), {})
-    variants = {variant: override.over(price, "") for variant, price in over.variants.items()}
-    return Opinion("config.toml", override.over(over.standard, ""), variants)
+def stated(override: Override, over: Opinion | None) -> Opinion | None:
+    """What a person says, laid over what the source says that counts, if one knows the model; None if that
+    makes no price.
+    """
+    standard = override.over(over.standard if over else None, "")
+    variants = over.variants if over else {}
+    laid = {variant: each for variant, price in variants.items() if (each := override.over(price, ""))}
+    return Opinion("config.toml", standard, laid) if standard else None
 
 
 def rows(opinions: Sequence[Opinion]) -> Iterator[Row]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from budgetd.pricing.errors import PricesError
 from budgetd.pricing.genai_file import ALWAYS, Constraint, FileModel, FileProvider, Prices, Tiered, Variant
-from budgetd.pricing.rates import Rates, Tier, rate
+from budgetd.pricing.rates import MOST_TOKENS, Rates, Tier, rate
 from budgetd.pricing.table import Clause, Listing, Model, Provider, Sheet
 
 _NAMES = {"google": ("gemini", "vertex"), "x-ai": ("xai",), "aws": ("bedrock",)}
@@ -54,6 +54,11 @@ _MS_AN_HOUR = 3_600_000
 _DAY = 86_400
 
 _PLACE = "inference_geo"
+_DEEPEST = 16
+_MOST_STARTS = 20
+_MOST_LISTINGS = 200
+_SLOW = re.compile(r"\)[*+{]|(?:(?:[*+]|,\d*\}).*){3}|(?:[^(]\?.*){6}")
+"""A group that repeats, three repetitions of any number, six options: these may take exponentially long."""
 _SELECTORS = {"service_tier", "processing", "speed", _PLACE}
 """What may select a variant: what we call a service tier is filed under three names."""
 
@@ -70,6 +75,8 @@ def read_json(data: bytes, *, version: str, as_of: int) -> Sheet:
         return _sheet(msgspec.json.decode(data, type=tuple[FileProvider, ...]), version, as_of)
     except msgspec.DecodeError as error:
         raise PricesError(f"genai-prices {version} is not understood: {error}.") from None
+    except RecursionError:
+        raise PricesError(f"genai-prices {version} is not understood: it nests too deeply.") from None
 
 
 def read_plain(providers: Any, *, version: str, now: float) -> Sheet:
@@ -84,24 +91,32 @@ def read_plain(providers: Any, *, version: str, now: float) -> Sheet:
 
 
 def _sheet(providers: tuple[FileProvider, ...], version: str, as_of: int) -> Sheet:
-    made: list[Provider] = []
-    for provider in providers:
-        models: list[Model] = []
-        for model in provider.models:
-            try:
-                models.append(_model(model))
-            except ValueError as error:
-                raise PricesError(f"genai-prices {version}: {provider.id} {model.id}: {error}.") from None
-        made.append(
-            Provider(
-                id=provider.id,
-                models=tuple(models),
-                names=_NAMES.get(provider.id, ()),
-                match=provider.provider_match,
-                borrows=provider.fallback_model_providers or (),
-            )
-        )
-    return Sheet(source="genai-prices", version=version, as_of=as_of, providers=tuple(made))
+    try:
+        made = tuple(map(_provider, providers))
+    except ValueError as error:
+        raise PricesError(f"genai-prices {version}: {error}.") from None
+    return Sheet(source="genai-prices", version=version, as_of=as_of, providers=made)
+
+
+def _provider(provider: FileProvider) -> Provider:
+    """Raises ValueError with what is wrong of which model."""
+    if not all(name.isprintable() for name in (provider.id, *(model.id for model in provider.models))):
+        raise ValueError("it has a name that cannot be shown")
+    if provider.provider_match is not None:
+        _check(provider.provider_match)
+    models: list[Model] = []
+    for model in provider.models:
+        try:
+            models.append(_model(model))
+        except ValueError as error:
+            raise ValueError(f"{provider.id} {model.id}: {error}") from None
+    return Provider(
+        id=provider.id,
+        models=tuple(models),
+        names=_NAMES.get(provider.id, ()),
+        match=provider.provider_match,
+        borrows=provider.fallback_model_providers or (),
+    )
 
 
 def _model(model: FileModel) -> Model:
@@ -110,11 +125,12 @@ def _model(model: FileModel) -> Model:
     if listings:
         # The first one holds where no other does, whatever it says of itself.
         listings[0] = replace(listings[0], since=0, hours=None)
+    window = model.context_window
     return Model(
         id=model.id,
         match=model.match,
         prices=(*listings, *_variants(model)),
-        context_window=model.context_window,
+        context_window=window if window and 0 < window < MOST_TOKENS else None,
     )
 
 
@@ -122,6 +138,8 @@ def _listing(prices: Prices, when: Constraint = ALWAYS) -> Listing:
     """Raises ValueError where one of the prices cannot be one."""
     given = {key: value for key, value in prices.items() if value is not None}
     starts = {step.start for value in given.values() if isinstance(value, Tiered) for step in value.tiers}
+    if len(starts) > _MOST_STARTS:
+        raise ValueError(f"it costs otherwise from {len(starts):,} lengths of the input on")
     return Listing(
         since=when.since,
         hours=when.hours,
@@ -163,7 +181,10 @@ def _variants(model: FileModel) -> Iterator[Listing]:
     days = sorted({0, *(each.since for each in model.dated)})
     seconds = sorted({0, *itertools.chain.from_iterable(each.hours or () for each in model.dated)})
     hours = [None] if len(seconds) == 1 else list(itertools.pairwise([*seconds, _DAY]))
-    for tier, geo in _contexts(variants):
+    contexts = _contexts(variants)
+    if (count := (1 + len(contexts)) * len(days) * len(hours)) > _MOST_LISTINGS:
+        raise ValueError(f"it has {count:,} prices by tier, place, day and hour")
+    for tier, geo in contexts:
         for stretch in hours:
             last = None
             for day in days:
@@ -200,18 +221,22 @@ def _replaced(variants: list[Variant], tier: str, geo: str, at: int) -> Prices:
     return replaced
 
 
-def _check(clause: Clause) -> None:
-    """Raises ValueError where a clause would not match as its source does."""
+def _check(clause: Clause, depth: int = 1) -> None:
+    """Raises ValueError where a clause would not match as its source does, or could take for ever."""
+    if depth > _DEEPEST:
+        raise ValueError("its `match` nests too deeply")
     kinds = [name for name in Clause.__struct_fields__ if getattr(clause, name) is not None]
     if len(kinds) != 1:
         raise ValueError("its `match` is not understood")
     if clause.regex is not None:
         try:
             re.compile(clause.regex)
-        except re.error as error:
+        except (re.error, RecursionError, OverflowError) as error:
             raise ValueError(f"its `match` is no regular expression: {error}") from None
+        if _SLOW.search(clause.regex):
+            raise ValueError("its `match` is a regular expression that could take for ever")
     for inner in (*(clause.or_ or ()), *(clause.and_ or ())):
-        _check(inner)
+        _check(inner, depth + 1)
 
 
 def _newest(providers: Iterable[FileProvider], now: float) -> int:

@@ -3,17 +3,19 @@
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from budgetd.pricing.rates import Rates
+from budgetd.pricing.rates import MOST_TOKENS, Rates
 from budgetd.pricing.table import Clause, Listing
 
 
 class Step(msgspec.Struct, frozen=True):
     """The price of inputs longer than ``start`` tokens."""
 
-    start: int
+    start: Annotated[int, Meta(ge=0, lt=MOST_TOKENS)]
     price: Decimal
 
 
@@ -28,8 +30,8 @@ Prices = dict[str, Decimal | Tiered | None]
 """Dollars by the source's name of what they are for."""
 
 
-class Constraint(msgspec.Struct, frozen=True):
-    """A first day, or a stretch of each day; neither: always."""
+class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A first day, or a stretch of each day; neither: always. One of another kind is not understood."""
 
     start_date: datetime.date | None = None
     start_time: datetime.time | None = None

@@ -7,13 +7,13 @@ them: pages, pixels, video, sessions, off-peak hours, and prices of tiers nobody
 import json
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, cast
 
 import msgspec
 
 from budgetd.pricing.errors import PricesError
-from budgetd.pricing.rates import FEES, Rates, Tier, rate
+from budgetd.pricing.rates import FEES, MOST_TOKENS, Rates, Tier, rate
 from budgetd.pricing.table import Clause, Listing, Model, Provider, Sheet
 
 SOURCE = "LiteLLM"
@@ -51,12 +51,11 @@ _TIERS = {"batches": "batch", "priority": "priority", "flex": "flex", "ultrafast
 
 _KEY = re.compile(
     rf"(?P<cls>{'|'.join(sorted(_CLASSES, key=len, reverse=True))})"
-    rf"(?:_above_(?P<start>\d+)k_tokens)?(?:_(?P<tier>{'|'.join(_TIERS)}))?"
+    rf"(?:_above_(?P<start>\d{{1,9}})k_tokens)?(?:_(?P<tier>{'|'.join(_TIERS)}))?"
 )
 
 _PLACES = ("us", "eu")
 _MOST_UPLIFT = 100
-_MOST_TOKENS = 10**12
 
 _Entry = Mapping[str, Any]
 _Cells = dict[str, int]
@@ -74,7 +73,8 @@ def read_litellm(content: bytes, *, version: str, as_of: int) -> Sheet:
     Raises PricesError: it is no such map, or a price in it is negative or no number.
     """
     try:
-        return _sheet(json.loads(content, parse_float=Decimal, parse_constant=_no_number), version, as_of)
+        loaded = json.loads(content, parse_float=_number, parse_int=_number, parse_constant=_no_number)
+        return _sheet(loaded, version, as_of)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise PricesError("LiteLLM's map is not understood: it is not JSON, or was cut short.") from None
     except ValueError as error:
@@ -86,7 +86,9 @@ def _sheet(loaded: object, version: str, as_of: int) -> Sheet:
     for name, told in _map(loaded).items():
         entry = _map(told)
         provider = str(entry.get("litellm_provider", ""))
-        if name != "sample_spec" and (model := _model(_id(name, provider), name, entry)):
+        if name == "sample_spec" or not (name + provider).isprintable():
+            continue
+        if model := _model(_id(name, provider), name, entry):
             models.setdefault(_ours(provider), {}).setdefault(model.id, model)
     if not models:
         raise ValueError("it has no price that can be read")
@@ -98,6 +100,13 @@ def _sheet(loaded: object, version: str, as_of: int) -> Sheet:
             Provider(id=id, models=tuple(listed.values())) for id, listed in sorted(models.items())
         ),
     )
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("it has a number out of all bounds") from None
 
 
 def _no_number(constant: str) -> NoReturn:
@@ -190,10 +199,10 @@ def _uplifts(name: str, entry: _Entry) -> Iterator[tuple[str, Decimal]]:
     told |= {geo: entry.get(f"regional_processing_uplift_multiplier_{geo}", told.get(geo)) for geo in _PLACES}
     for key in ("fast", *_PLACES):
         factor = told.get(key)
-        if isinstance(factor, int | Decimal):
+        if isinstance(factor, Decimal):
             if not 0 < factor <= _MOST_UPLIFT:
-                raise ValueError(f"it multiplies the price of {name} by {factor}")
-            yield key, Decimal(factor)
+                raise ValueError(f"it multiplies the price of {name} by {factor:.12g}")
+            yield key, factor
 
 
 def _scaled(listing: Listing, factor: Decimal, *, tier: str = "", geo: str = "") -> Listing:
@@ -215,10 +224,10 @@ def _times(rates: Rates, factor: Decimal) -> Rates:
 def _rate(name: str, entry: _Entry, key: str, exponent: int = 0) -> int:
     """Dollars for 10**exponent as a rate; 0 where nothing is told."""
     value = entry.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if not isinstance(value, Decimal):
         return 0
     try:
-        return rate(Decimal(value), exponent)
+        return rate(value, exponent)
     except ValueError as error:
         raise ValueError(f"it has {error} for {name} ({key})") from None
 
@@ -230,4 +239,4 @@ def _map(value: object) -> _Entry:
 
 def _tokens(entry: _Entry, key: str) -> int | None:
     value = entry.get(key)
-    return int(value) if isinstance(value, int | Decimal) and 0 < value < _MOST_TOKENS else None
+    return int(value) if isinstance(value, Decimal) and 1 <= value < MOST_TOKENS else None

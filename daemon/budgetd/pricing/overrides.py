@@ -33,6 +33,8 @@ _EXPONENTS = {
 }
 """Our class for each key, and the power of ten that its price is for."""
 _MS_AN_HOUR = 3_600_000
+_BY_INPUT = {"fresh_input", "search_unit", "image", "character", "audio_ms"}
+"""Classes of which one alone makes a price of a model that no source knows."""
 
 
 class OverrideSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,9 +83,13 @@ class Override(msgspec.Struct, frozen=True):
         said = msgspec.json.encode([self.pattern, sorted(self.own.items()), self.request, self.free])
         return f"override:{hashlib.blake2b(said, digest_size=3).hexdigest()}"
 
-    def over(self, price: Price | None, id: str) -> Price:
-        """The price with what is stated in it; ``id`` names one that no source knows."""
+    def over(self, price: Price | None, id: str) -> Price | None:
+        """The price with what is stated in it. Of a model that no source knows, which ``id`` names, there is
+        none where what goes in would cost nothing and nobody said so.
+        """
         if price is None:
+            if not (self.free or self.request or self.own.keys() & _BY_INPUT):
+                return None
             return Price(id=f"{self.tag} {id}", rates=Rates.of(self.own), request=self.request or 0)
         id = f"{price.id} {self.tag}"
         if self.free:
@@ -139,7 +145,7 @@ def _override(file: TomlFile, pattern: str, section: OverrideSection) -> Overrid
         pattern=pattern.lower(),
         own=own,
         request=rate(stated["request"]) if "request" in stated else None,
-        free=section.free and not any(stated.values()),
+        free=section.free and not stated,
     )
 
 

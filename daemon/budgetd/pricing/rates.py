@@ -17,6 +17,9 @@ _DOLLAR = 24
 MOST_DOLLARS = 1_000_000
 """No price is higher, whatever it is for: what is must be a slip of the pen."""
 
+MOST_TOKENS = 10**12
+"""No model takes in more, nor begins a price above it."""
+
 _HEIRS = (
     "audio_cache_read",
     "image_cache_read",
@@ -203,7 +206,7 @@ def rate(dollars: Decimal, exponent: int = 0) -> int:
     Raises ValueError for what cannot be a price.
     """
     if not dollars.is_finite() or not 0 <= dollars <= MOST_DOLLARS:
-        raise ValueError(f"a price of ${dollars}")
+        raise ValueError(f"a price of ${dollars:.12G}")
     # scaleb shifts the point without touching a digit; multiplying would round to 28 of them.
     return round(dollars.scaleb(_DOLLAR - exponent))
 

@@ -12,7 +12,12 @@ from budgetd.pricing.rates import Rates, Tier
 from budgetd.pricing.table import Listing, Model, Provider, Sheet
 
 _UNBILLED_BY_TOKEN = {"web_search", "file_search", "search_unit", "image", "character", "audio_ms"}
-_CACHE_READS = {"cache_read", "audio_cache_read", "image_cache_read"}
+_CACHE_READS = {
+    "cache_read": "fresh_input",
+    "audio_cache_read": "audio_input",
+    "image_cache_read": "image_input",
+}
+"""What is read from a cache, and what it is when it is not."""
 
 
 def supplement(sheet: Sheet) -> Sheet:
@@ -77,5 +82,5 @@ def _times(rates: Rates, by: int, over: int, *, cache_reads: bool) -> Rates:
         value = getattr(rates, name)
         scaled[name] = value if name in _UNBILLED_BY_TOKEN else value * by // over
         if name in _CACHE_READS and not cache_reads:
-            scaled[name] = min(value, rates.fresh_input * by // over)
+            scaled[name] = min(value, getattr(rates, _CACHE_READS[name]) * by // over)
     return Rates(**scaled)

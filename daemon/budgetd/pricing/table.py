@@ -14,8 +14,8 @@ from msgspec import field
 
 from budgetd.pricing.rates import Price, Rates, Tier, utc_day
 
-FORMAT = 1
-"""Number of the layout below. A file of another one is not read."""
+FORMAT = 2
+"""Number of the layout below, and of how a source's data is read. A file of another one is not read."""
 
 _DAY = 86_400
 _COMPACT_DATE = re.compile(r"(?<=-)(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")

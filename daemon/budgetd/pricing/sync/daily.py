@@ -9,13 +9,14 @@ from pathlib import Path
 
 import msgspec
 
+from budgetd.errors import BudgetdError
 from budgetd.pricing.settings import PricingSection
 from budgetd.pricing.sync.edition import NAMES, URLS, get_edition, put_in_force
-from budgetd.pricing.sync.errors import SyncError
 from budgetd.pricing.sync.shelf import Shelf, Source
 from budgetd.pricing.sync.used import used_models
 
 _SECONDS = 300.0
+_LEFT = "{} stays as you rolled it back, until you run budgetd sync-pricing."
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -43,18 +44,22 @@ def urls(section: PricingSection) -> dict[Source, str]:
 
 
 async def sync_harmless(folder: Path, ledger: Path, section: PricingSection, now: float) -> list[Outcome]:
-    """Take over new models and higher prices; what needs a person's yes keeps its price.
+    """Take over new models and higher prices; what needs a person's yes keeps its price, and so does what a
+    person rolled back.
 
     What goes wrong is in the outcomes, not raised.
     """
     order = Order(str(folder), str(ledger), urls(section), now)
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "budgetd.pricing.sync"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
-    )
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "budgetd.pricing.sync"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+        )
+    except OSError as error:
+        return _failed(f"no process can be started: {error.strerror}")
     try:
         async with asyncio.timeout(_SECONDS):
             said, complaint = await child.communicate(msgspec.json.encode(order))
@@ -78,12 +83,15 @@ async def carry_out(order: Order) -> list[Outcome]:
     used = used_models(Path(order.ledger), order.now)
     outcomes: list[Outcome] = []
     for source, url in order.urls.items():
+        if shelf.rolled_back(source):
+            outcomes.append(Outcome(source, True, _LEFT.format(NAMES[source])))
+            continue
         try:
             edition = await get_edition(shelf, source, url, order.now)
             changed = edition is not None and put_in_force(
                 shelf, edition, order.now, accepted=False, used=used
             )
-        except SyncError as error:
+        except BudgetdError as error:
             outcomes.append(Outcome(source, False, f"{NAMES[source]} was not synced: {error}"))
             continue
         outcomes.append(

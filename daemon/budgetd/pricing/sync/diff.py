@@ -167,12 +167,19 @@ def _is_price(listing: Listing) -> bool:
 
 
 def _moments(listings: Iterable[Listing], at: float) -> list[tuple[float, str]]:
-    """Now, each announced day, and each hour from which other prices hold, in words where it is not now."""
-    days = sorted({listing.since for listing in listings if listing.since > at})
+    """Now, each announced day, and each hour of such a day and of tomorrow from which other prices hold, in
+    words where it is not now.
+    """
+    announced = sorted({listing.since for listing in listings if listing.since > at})
     hours = sorted({second for listing in listings if listing.hours for second in listing.hours})
-    midnight = at // _DAY * _DAY
+    tomorrow = (at // _DAY + 1) * _DAY
     return [
         (at, ""),
-        *((float(day), f"from {utc_day(day)}") for day in days),
-        *((midnight + _DAY + hour, f"from {hour // 3600:02}:{hour // 60 % 60:02} UTC") for hour in hours),
+        *((float(day), f"from {utc_day(day)}") for day in announced),
+        *((tomorrow + hour, f"from {_clock(hour)}") for hour in hours),
+        *((float(day + hour), f"from {utc_day(day)} {_clock(hour)}") for day in announced for hour in hours),
     ]
+
+
+def _clock(second: int) -> str:
+    return f"{second // 3600:02}:{second // 60 % 60:02} UTC"

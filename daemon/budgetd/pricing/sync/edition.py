@@ -48,22 +48,22 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True):
 async def get_edition(shelf: Shelf, source: Source, url: str, now: float) -> Edition | None:
     """What is published, compared with what is in force; None if that is the same, which is noted.
 
-    Raises SyncError: nothing changed.
+    Raises SyncError, or PricesError where the shipped prices are not to be had: nothing changed.
     """
     origin = shelf.origin(source)
     fetched = await fetch(url, origin.etag if origin else "")
     if fetched is None:
         shelf.confirm(source, now)
         return None
+    old = shelf.sheet(source)
     try:
         new = _read(source, fetched.content, now)
-        old = _in_force(shelf, source)
         check(old, new)
     except (PricesError, SyncError) as error:
         raise SyncError(f"What {fetched.origin} sent is not used. {error}") from None
     edition = Edition(source=source, old=old, new=new, fetched=fetched, changes=compare(old, new, now))
     if origin and old.providers == new.providers:
-        shelf.confirm(source, now, host=fetched.origin, etag=fetched.etag)
+        put_in_force(shelf, edition, now, accepted=True)
         return None
     return edition
 
@@ -80,11 +80,7 @@ def put_in_force(shelf: Shelf, edition: Edition, now: float, *, accepted: bool, 
         _make_sure(edition.old, sheet, used, now)
     # With its etag the next fetch would bring nothing, and what is held back would never be asked again.
     etag = "" if held else edition.fetched.etag
-    if shelf.origin(edition.source) and sheet.providers == edition.old.providers:
-        shelf.confirm(edition.source, now, host=edition.fetched.origin, etag=etag)
-        return False
-    shelf.put(edition.source, sheet, host=edition.fetched.origin, etag=etag, now=now)
-    return True
+    return shelf.put(edition.source, sheet, over=edition.old, host=edition.fetched.origin, etag=etag, now=now)
 
 
 def _read(source: Source, content: bytes, now: float) -> Sheet:
@@ -92,11 +88,6 @@ def _read(source: Source, content: bytes, now: float) -> Sheet:
     if source == "genai":
         return published(content, version=version, as_of=int(now))
     return read_litellm(content, version=version, as_of=int(now))
-
-
-def _in_force(shelf: Shelf, source: Source) -> Sheet:
-    table = shelf.primary() if source == "genai" else shelf.table(source)
-    return table.sheet() if table else Sheet(source=NAMES[source], version="", as_of=0)
 
 
 def _make_sure(old: Sheet, merged: Sheet, used: Used, now: float) -> None:

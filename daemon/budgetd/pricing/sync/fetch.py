@@ -3,6 +3,7 @@
 Errors name the origin of the address only: what follows it may hold a token.
 """
 
+import os
 import ssl
 
 import msgspec
@@ -124,6 +125,8 @@ def _address(url: str) -> URL:
 
 def _reason(error: ClientError | OSError) -> str:
     """What went wrong, without the address."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[:1].lower() + error.strerror[1:]
-    return "the connection broke off"
+    if not isinstance(error, OSError) or not error.strerror:
+        return "the connection broke off"
+    # asyncio puts an address into some of its words; those of name resolution have numbers below zero.
+    words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return words[:1].lower() + words[1:]

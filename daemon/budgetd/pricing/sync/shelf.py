@@ -22,6 +22,9 @@ from budgetd.pricing.table import DamagedTable, Sheet, Table
 Source = Literal["genai", "litellm"]
 SOURCES: tuple[Source, ...] = ("genai", "litellm")
 
+MOST_BYTES = 32 << 20
+"""A longer table is not put in force, for the daemon keeps it in memory; LiteLLM's has a tenth of it."""
+
 _DAY = 86_400
 _SCRATCH = ".new-"
 
@@ -44,6 +47,8 @@ class _Record(msgspec.Struct, frozen=True):
     """By the name of the edition's file."""
     changed_at: dict[Source, float] = {}
     """When another edition of a source was put in force, UTC epoch seconds."""
+    rolled_back: dict[Source, bool] = {}
+    """Whether a source's last change was taken back."""
 
 
 class Shelf:
@@ -61,77 +66,116 @@ class Shelf:
         """The fetched prices, unless the shipped ones are younger. Raises PricesError where those are not to
         be had.
         """
-        fetched, own = self.table("genai"), shipped(self._folder)
-        return fetched if fetched and fetched.as_of >= own.as_of else own
+        return self.table("genai") or shipped(self._folder)
 
     def table(self, source: Source) -> Table | None:
-        """The edition in force; None if there is none that is whole."""
-        return _table(self._read(self._path(source)))
+        """The fetched edition in force; None if there is none that is whole, or the shipped is younger."""
+        table = _table(self._read(self._path(source)))
+        if table and source == "genai" and table.as_of < shipped(self._folder).as_of:
+            return None
+        return table
+
+    def sheet(self, source: Source) -> Sheet:
+        """All that is in force of a source; nothing where it was never fetched. Raises PricesError."""
+        table = self.primary() if source == "genai" else self.table(source)
+        return table.sheet() if table else Sheet(source="", version="", as_of=0)
 
     def origin(self, source: Source) -> Origin | None:
-        """Where the edition in force came from, if it is known."""
+        """Where the fetched edition in force came from, if it is known."""
         path = self._path(source)
         origin = self._record().origins.get(path.name)
-        return origin if origin and origin.seal == _seal(self._read(path)) else None
+        is_its = origin is not None and origin.seal == _seal(self._read(path))
+        return origin if is_its and self.table(source) else None
+
+    def rolled_back(self, source: Source) -> bool:
+        """Whether its last change was taken back, and no sync has followed."""
+        return self._record().rolled_back.get(source, False)
 
     def stamp(self) -> object:
         """What changes when the editions in force do."""
         return tuple(_stamp(self._path(source)) for source in SOURCES)
 
-    def put(self, source: Source, sheet: Sheet, *, host: str, etag: str, now: float) -> None:
-        """Put an edition in force, and keep the one before. Raises SyncError: nothing changed."""
+    def put(self, source: Source, sheet: Sheet, *, over: Sheet, host: str, etag: str, now: float) -> bool:
+        """Put an edition in force, and keep the one before. Whether it says anything else than that; where it
+        does not, that one becomes younger and stays.
+
+        Args:
+            source: whose edition it is.
+            sheet: the edition.
+            over: what it was compared with, which must still be in force.
+            host: scheme and host it came from.
+            etag: the server's tag of it; empty where another fetch is to bring it again.
+            now: UTC epoch seconds.
+
+        Raises SyncError: nothing changed.
+        """
         path, data = self._path(source), sheet.encode()
+        if len(data) > MOST_BYTES:
+            raise SyncError(f"It makes a table of {len(data) >> 20} MiB, which is no price list.")
         with self._writing():
-            record = self._record()
-            before = record.origins.get(path.name)
+            current = self.sheet(source)
+            if current.providers != over.providers:
+                raise SyncError("Other prices came in force meanwhile, and stay; try again.")
+            if self.origin(source) and sheet.providers == current.providers:
+                self._renew(source, current, host, etag, now)
+                return False
+            before = self._record().origins.get(path.name)
             self._replace(self._previous(source), self._read(path))
             self._replace(path, data)
-            self._note(source, now, before=before, after=Origin(host, etag, _seal(data)))
+            self._note(source, now, before=before, after=Origin(host, etag, _seal(data)), rolled_back=False)
+        return True
 
-    def confirm(self, source: Source, now: float, *, host: str = "", etag: str = "") -> None:
-        """Note that the edition in force is still right; ``host`` and ``etag`` where it was sent again.
-
-        Raises SyncError.
-        """
-        table, origin = self.table(source), self.origin(source)
-        if table is None or origin is None:
-            return
-        data = msgspec.structs.replace(table.sheet(), as_of=int(now)).encode()
-        if not host:
-            host, etag = origin.host, origin.etag
+    def confirm(self, source: Source, now: float) -> None:
+        """Note that the fetched edition in force is still right. Raises SyncError."""
         with self._writing():
-            self._replace(self._path(source), data)
-            record = self._record()
-            origins = record.origins | {self._path(source).name: Origin(host, etag, _seal(data))}
-            self._write_record(msgspec.structs.replace(record, origins=origins))
+            if origin := self.origin(source):
+                self._renew(source, self.sheet(source), origin.host, origin.etag, now)
 
     def roll_back(self, now: float) -> list[Source]:
         """Put back what the last change replaced, which is kept in its stead; the sources it was about.
 
         Raises SyncError: there is nothing to put back.
         """
-        changed_at = self._record().changed_at
-        latest = max(changed_at.values(), default=None)
-        changed: list[Source] = [source for source in SOURCES if changed_at.get(source) == latest]
-        if latest is None:
-            raise SyncError("No prices have been synced yet, so that there is nothing to go back to.")
         with self._writing():
+            record = self._record()
+            latest = max(record.changed_at.values(), default=None)
+            if latest is None:
+                raise SyncError("No prices have been synced yet, so that there is nothing to go back to.")
+            changed: list[Source] = [source for source in SOURCES if record.changed_at.get(source) == latest]
             for source in changed:
                 path, previous = self._path(source), self._previous(source)
                 current, before = self._read(path), self._read(previous)
-                origins = self._record().origins
                 self._replace(path, before)
                 self._replace(previous, current)
-                self._note(source, now, before=origins.get(path.name), after=origins.get(previous.name))
+                self._note(
+                    source,
+                    now,
+                    before=record.origins.get(path.name),
+                    after=record.origins.get(previous.name),
+                    rolled_back=not record.rolled_back.get(source, False),
+                )
         return changed
 
-    def _note(self, source: Source, now: float, *, before: Origin | None, after: Origin | None) -> None:
+    def _renew(self, source: Source, sheet: Sheet, host: str, etag: str, now: float) -> None:
+        """Make what is in force younger."""
+        data = msgspec.structs.replace(sheet, as_of=int(now)).encode()
+        path = self._path(source)
+        self._replace(path, data)
+        record = self._record()
+        origins = record.origins | {path.name: Origin(host, etag, _seal(data))}
+        rolled_back: dict[Source, bool] = {**record.rolled_back, source: False}
+        self._write_record(msgspec.structs.replace(record, origins=origins, rolled_back=rolled_back))
+
+    def _note(
+        self, source: Source, now: float, *, before: Origin | None, after: Origin | None, rolled_back: bool
+    ) -> None:
         """Record what took the place of what."""
         record = self._record()
         found = record.origins | {self._previous(source).name: before, self._path(source).name: after}
         origins = {name: origin for name, origin in found.items() if origin}
         changed_at: dict[Source, float] = {**record.changed_at, source: now}
-        self._write_record(_Record(origins, changed_at))
+        taken_back: dict[Source, bool] = {**record.rolled_back, source: rolled_back}
+        self._write_record(_Record(origins, changed_at, taken_back))
 
     def _record(self) -> _Record:
         try:
