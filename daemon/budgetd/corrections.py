@@ -98,12 +98,7 @@ class Corrections:
         now = self._accounts.clock()
         self._ledger.flush()
         batch = correcting.last_batch(self._ledger.db) if call.batch is None else min(call.batch, MOST_BATCH)
-        try:
-            found = correcting.in_force(self._ledger.db, batch)
-        except LookupError:
-            raise CommandError(
-                "not_found", f"Rows of batch {batch} are kept no longer: it stays.", "batch"
-            ) from None
+        found = correcting.in_force(self._ledger.db, batch)
         if not found:
             which = "No correction is" if call.batch is None else f"No corrections of batch {batch} are"
             raise CommandError("not_found", f"{which} on record that could be taken back.", "batch")

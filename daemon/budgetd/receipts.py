@@ -20,21 +20,27 @@ class Receipts:
 
     def find(self, id: str) -> Cost | None:
         """The request of this id, if there is one. Raises LedgerError."""
-        for entry in self._accounts.in_flight.values():
-            receipt = _running(entry)
-            if id in {str(receipt.id), receipt.provider_request_id, receipt.response_id} - {""}:
-                return receipt
+        running = self._accounts.in_flight.values()
+        for entry in running:
+            if id and id in {str(entry.opening.id), entry.ticket.provider_request_id}:
+                return _running(entry)
+        found = self._on_record(id)
+        if found is None and id:
+            found = next((each for each in map(_running, running) if each.response_id == id), None)
+        return found
+
+    def find_json(self, id: str) -> bytes | None:
+        """The same as JSON."""
+        receipt = self.find(id)
+        return None if receipt is None else msgspec.json.encode(receipt)
+
+    def _on_record(self, id: str) -> Cost | None:
         ledger = self._accounts.ledger
         ledger.flush()
         try:
             return find_receipt(ledger.db, id)
         except sqlite3.Error as error:
             raise LedgerError(f"{ledger.path}: the ledger cannot be read: {error}.") from None
-
-    def find_json(self, id: str) -> bytes | None:
-        """The same as JSON."""
-        receipt = self.find(id)
-        return None if receipt is None else msgspec.json.encode(receipt)
 
 
 def _running(entry: Entry) -> Cost:

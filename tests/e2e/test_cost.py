@@ -1,6 +1,7 @@
 """What a request cost is told by the provider's own ids, without a byte of its answer changed; and costs that
 are told late, of a response that ran in the background, replace what was estimated."""
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
@@ -13,7 +14,7 @@ from e2e.background import Background
 from e2e.http_bytes import head_of
 from e2e.running import Home, budgetd
 from e2e.upstream import Keeping
-from support.stream import Message, Stream, connected
+from support.stream import Message, Stream, chunked, connected
 
 USAGE = {"input_tokens": 1000, "output_tokens": 200, "total_tokens": 1200}
 NUSD = 1000 * 2_500 + 200 * 15_000
@@ -25,8 +26,14 @@ class Provider:
 
     def __init__(self) -> None:
         self.fetched = 0
+        self.let_on = asyncio.Event()
+        """A stream stops after its first event until this is set."""
 
     async def __call__(self, request: Message) -> AsyncIterator[bytes]:
+        if request.method == "POST" and json.loads(request.body).get("stream"):
+            async for piece in self._stream():
+                yield piece
+            return
         answer: dict[str, Any] = {"id": "resp_1", "model": "gpt-5.4", "object": "response", "output": []}
         if request.method == "GET":
             self.fetched += 1
@@ -39,11 +46,33 @@ class Provider:
         headers = [(b"Content-Type", b"application/json"), (b"x-request-id", b"req_%d" % self.fetched)]
         yield head_of(b"HTTP/1.1 200 OK", [*headers, (b"Content-Length", b"%d" % len(body))]) + body
 
+    async def _stream(self) -> AsyncIterator[bytes]:
+        headers = [(b"Content-Type", b"text/event-stream"), (b"x-request-id", b"req_s")]
+        yield head_of(b"HTTP/1.1 200 OK", [*headers, (b"Transfer-Encoding", b"chunked")])
+        answer: dict[str, Any] = {"id": "resp_s", "model": "gpt-5.4", "object": "response", "output": []}
+        whole = chunked(
+            _event("response.created", answer | {"status": "in_progress", "usage": None}),
+            _event("response.completed", answer | {"status": "completed", "usage": USAGE}),
+        )
+        first = whole.index(b"event: response.completed")
+        yield whole[:first]
+        await self.let_on.wait()
+        yield whole[first:]
+
+
+def _event(name: str, response: dict[str, Any]) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, 'response': response})}\n\n".encode()
+
 
 @pytest.fixture
-def home(background: Background) -> Iterator[Home]:
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+def home(background: Background, provider: Provider) -> Iterator[Home]:
     with (
-        background.inside(Keeping(Provider())) as upstream,
+        background.inside(Keeping(provider)) as upstream,
         Home({"openai": upstream.url}, budget="[budget]\ndaily_limit_cents = 100\n").running() as home,
     ):
         yield home
@@ -55,12 +84,15 @@ def client(background: Background, home: Home) -> Iterator[Stream]:
         yield client
 
 
-def send(loop: Background, client: Stream, home: Home, method: str, target: str, **body: Any) -> None:
+def asking(home: Home, method: str, target: str, **body: Any) -> bytes:
     content = json.dumps({"model": "gpt-5.4", "input": "hi", **body}).encode() if method == "POST" else b""
     headers = [(b"Host", home.address.encode()), (b"Content-Length", b"%d" % len(content))]
+    return head_of(f"{method} {target} HTTP/1.1".encode(), headers) + content
 
+
+def send(loop: Background, client: Stream, home: Home, method: str, target: str, **body: Any) -> None:
     async def exchange() -> Message:
-        await client.send(head_of(f"{method} {target} HTTP/1.1".encode(), headers) + content)
+        await client.send(asking(home, method, target, **body))
         return await client.response()
 
     assert loop.run(exchange()).status == 200
@@ -83,6 +115,26 @@ def test_what_a_call_cost_is_found_by_either_id_of_the_provider(
     assert by_exchange["tokens"] == {"input_tokens": 1000, "output_tokens": 200}
     assert by_exchange["limits"] == ["daily"]
     assert by_exchange["settled"] is True
+
+
+def test_what_still_runs_is_found_by_either_id_too(
+    background: Background, home: Home, client: Stream, provider: Provider
+) -> None:
+    background.run(client.send(asking(home, "POST", "/v1/responses", stream=True)))
+    background.run(client.read_until(b"response.created"))
+    so_far = cost_of(home, "1")
+    assert (so_far["settled"], so_far["response_id"]) == (False, "resp_s")
+    for id in ("req_s", "resp_s"):
+        assert cost_of(home, id) == so_far
+    assert "it still runs" in budgetd(home.path, "cost", "resp_s").stdout
+    background.run(_set(provider.let_on))
+    background.run(client.read_until(b"0\r\n\r\n"))
+    settled = cost_of(home, "resp_s")
+    assert (settled["settled"], settled["cost_nusd"]) == (True, NUSD)
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
 
 
 def test_the_command_says_the_same(background: Background, home: Home, client: Stream) -> None:

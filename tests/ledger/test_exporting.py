@@ -3,6 +3,7 @@
 import csv
 import json
 import sqlite3
+import time
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,9 +110,10 @@ def test_memory_does_not_grow_with_the_ledger(db: sqlite3.Connection) -> None:
 
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_the_command_writes_what_programs_can_read(tmp_path: Path, form: str) -> None:
+    clock_went_back = time.time() + 10**6
     with sqlite3.connect(tmp_path / "ledger.db") as file:
         file.executescript(f"{TABLES} insert into meta values ('schema', '3');")
-        write(file, (T0, 10**9, 'a "b", c'), (T0 + 1, 5, "é\n"))
+        write(file, (T0, 10**9, 'a "b", c'), (clock_went_back, 5, "é\n"))
     output = tmp_path / "out"
     done = budgetd(tmp_path, "export", "--format", form, "--output", str(output))
     assert done.returncode == 0, done.stderr
@@ -128,6 +130,9 @@ def test_what_the_command_cannot_do_it_says(tmp_path: Path) -> None:
     assert "there is no ledger yet" in missing.stderr
     assert budgetd(tmp_path, "export", "--by", "colour").returncode == 2
     assert budgetd(tmp_path, "export", "--since", "yesterday").returncode == 2
+    backwards = budgetd(tmp_path, "export", "--since", "2026-12-01", "--until", "2026-11-01")
+    assert backwards.returncode == 2
+    assert "--since has to be before --until" in backwards.stderr
 
 
 def test_every_column_is_documented_in_order() -> None:

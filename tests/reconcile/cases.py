@@ -35,7 +35,7 @@ def portion(
 
 
 def costs(of: Portion, provider: str = "anthropic", **as_if: str) -> int:
-    priced = Repricing(BOOK, provider).cost(of, **as_if)
+    priced = Repricing(BOOK, provider).cost(msgspec.structs.replace(of, **as_if))
     assert priced
     return priced
 

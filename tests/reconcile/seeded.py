@@ -1,9 +1,9 @@
 """A ledger with requests of some days in it, and the invoices that would be right."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from budgetd.reconcile.days import day_of, following, starts_at
 BOOK = load_book()
 HOUR = 3600.0
 
-TODAY = datetime.now(UTC).date().isoformat()
-DAYS = [following(TODAY, ahead - 7) for ahead in range(7)]
-"""The last 7 full days, the oldest first; asked for by name, lest midnight comes during a test."""
+DAYS = [following(day_of(time.time()), ahead - 7) for ahead in range(7)]
+"""The last 7 full days, the oldest first; asked for by name, lest midnight comes during the tests."""
 SPAN = ("--since", DAYS[0], "--until", DAYS[-1])
 
 

@@ -23,6 +23,11 @@ def test_a_cent_off_of_two_is_not_the_same() -> None:
     assert cause(row(portion(PLAIN, cost=2 * CENT), invoice=CENT)).kind != "agrees"
 
 
+def test_cents_off_of_a_large_sum_are_rounding() -> None:
+    assert cause(row(portion(PLAIN, cost=300 * USD), invoice=300 * USD + 2 * CENT)).kind == "agrees"
+    assert cause(row(portion(PLAIN, cost=300 * USD), invoice=301 * USD)).kind != "agrees"
+
+
 # what is not in the ledger
 
 
@@ -41,7 +46,7 @@ def test_what_no_price_explains_went_past_the_proxy_in_part() -> None:
     requests = portion(PLAIN)
     found = cause(row(requests, invoice=requests.cost_nusd * 17 // 10))
     assert found.kind == "bypass"
-    assert "about 41 % of what is billed" in found.evidence
+    assert "41.2 % of what is billed would be traffic" in found.evidence
 
 
 @pytest.mark.parametrize(("first_day", "says"), [(None, "nothing yet"), ("2026-11-17", "before 2026-11-17")])
@@ -76,7 +81,7 @@ def test_requests_of_a_tier_that_is_left_out() -> None:
     paid, usual = portion(PLAIN, service_tier="priority", requests=3), portion(READ, service_tier="standard")
     found = cause(row(paid, usual, invoice=usual.cost_nusd))
     assert found.kind == "tier"
-    assert "All of the drift fits 3 requests of tier priority: the invoice has none." in found.evidence
+    assert "3 requests of tier priority, of which the invoice has none" in found.evidence
 
 
 def test_a_day_that_is_not_over_is_not_complete() -> None:
@@ -202,6 +207,36 @@ def test_a_price_change_shows_from_its_day_on() -> None:
     assert "budgetd sync-pricing" in found.evidence
     assert cause(rows[2], *rows[:2]).kind == "bypass"  # one day tells nothing
     assert cause(rows[0], *rows[1:]).kind == "agrees"
+
+
+def test_a_price_that_was_never_right_is_no_traffic_past_the_proxy() -> None:
+    days = [following(DAY, ahead) for ahead in range(3)]
+    right = portion(PLAIN).cost_nusd
+    rows = [row(portion(PLAIN, day=day), invoice=right * 133 // 100, day=day) for day in days]
+    found = cause(rows[0], *rows[1:])
+    assert found.kind == "change"
+    assert "On each of 3 days the invoice is off by the same part" in found.evidence
+    assert cause(*rows[:2]).kind == "bypass"  # two days may be chance
+
+
+# two at once
+
+
+def test_searches_that_are_billed_apart_do_not_hide_a_cache_class() -> None:
+    requests = portion(msgspec.structs.replace(WRITTEN, web_searches=30))
+    found = cause(row(requests, invoice=as_if(WRITTEN, cache_write_1h_tokens=400_000)))
+    assert found.kind == "two"
+    assert "400,000 tokens of cache writes priced as 5m instead of 1h, together with 30 web" in found.evidence
+
+
+def test_a_tier_makes_a_cache_class_cheaper_too() -> None:
+    silent = portion(WRITTEN)
+    long = msgspec.structs.replace(
+        silent, usage=msgspec.structs.replace(WRITTEN, cache_write_1h_tokens=400_000)
+    )
+    found = cause(row(silent, invoice=costs(long, service_tier="batch")))
+    assert found.kind == "two"
+    assert "billed at tier batch, together with 400,000 tokens of cache writes" in found.evidence
 
 
 # time, and guesses

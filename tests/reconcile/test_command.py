@@ -5,19 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from budgetd import cli
+from budgetd.reconcile.days import day_of, following
 from budgetwire.messages import ApplyCorrections, Correction, ReportDrift, UndoCorrections
 from budgetwire.places import find_places
 from control.fakes import serving
 from control.test_cli import Script
 from e2e.background import Background
 from reconcile.billing import ADMIN_KEY, Billing
-from reconcile.seeded import DAYS, SPAN, TODAY, Spent, dollars, seed
+from reconcile.seeded import DAYS, SPAN, Spent, dollars, seed
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -125,9 +127,9 @@ def test_json_has_all_of_it(run: Run, billing: Billing) -> None:
 
 
 def test_today_is_left_out_unless_it_is_asked_for(run: Run, billing: Billing) -> None:
-    assert TODAY not in run()[1]
-    _, out, _ = run("--until", TODAY)
-    assert f"{TODAY} is not over, and providers lag" in out
+    assert "is not over" not in run()[1]
+    _, out, _ = run("--until", today := day_of(time.time()))
+    assert f"{today} is not over, and providers lag" in out
 
 
 def test_an_export_needs_no_key(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +142,26 @@ def test_an_export_needs_no_key(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     assert code == 0
     assert "costs.csv beside the ledger" in out
     assert "The ledger says what the invoice says." in out
+
+
+def test_an_export_says_itself_which_days_it_is_of(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    today = day_of(time.time())
+    long_ago = following(today, -40)
+    export = tmp_path / "costs.csv"
+    export.write_text(f"usage_date_utc,model,cost_usd\n{long_ago},x,1\n{DAYS[0]},x,1\n{today},x,1\n")
+    monkeypatch.setattr(sys, "argv", ["budgetd", "reconcile-spend", "--file", str(export)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    out = capsys.readouterr().out
+    assert out.startswith(f"anthropic, {long_ago} to {DAYS[0]} (UTC days): costs.csv beside the ledger\n")
+
+
+def test_an_invoice_of_other_days_does_not_agree(run: Run, billing: Billing) -> None:
+    billing.missing = set(DAYS)
+    _, out, _ = run()
+    assert out.endswith("\n\nNothing was compared.\n")
 
 
 # saying it to the daemon
@@ -200,13 +222,11 @@ def test_watch_looks_again_and_again_and_reports_drift_beyond_the_threshold(
     quiet = watching.stdout.readline()
     assert "ledger $4.20, invoice $4.20, drift $0.00 (0.0 %)" in quiet
     billing.add(DAYS[2], OPUS, "0.40")
-    while "+$0.40" not in (small := watching.stdout.readline()):
-        pass
+    small = next(line for line in watching.stdout if "+$0.40" in line)
     assert "(+8.7 %)" in small
     assert daemon.calls == []
     billing.add(DAYS[2], OPUS, "0.60")
-    while "an alert is fired" not in (loud := watching.stdout.readline()):
-        pass
+    loud = next(line for line in watching.stdout if "an alert is fired" in line)
     watching.send_signal(signal.SIGINT)
     _, complaints = watching.communicate(timeout=20)
     assert "drift +$1.00 (+19.2 %), beyond 10 %: an alert is fired" in loud
@@ -216,6 +236,25 @@ def test_watch_looks_again_and_again_and_reports_drift_beyond_the_threshold(
     assert (report.provider, report.since, report.until) == ("anthropic", DAYS[0], DAYS[-1])
     assert (report.ledger_nusd, report.invoice_nusd) == (4_200_000_000, 5_200_000_000)
     assert report.cause.startswith(f"{OPUS} on {DAYS[2]}: The ledger has no request of this model")
+
+
+def test_watch_outlives_a_mistake_in_the_file(home: Path, billing: Billing, daemon: Script) -> None:
+    command = [sys.executable, "-m", "budgetd.cli", "reconcile-spend", "anthropic", "--url", billing.url]
+    watching = subprocess.Popen(
+        [*command, *SPAN, "--watch", "0.00001", "--threshold", "5"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert watching.stdout is not None
+    assert watching.stderr is not None
+    assert "drift $0.00" in watching.stdout.readline()
+    (home / "config.toml").write_text("timezone = 5\n")
+    assert "config.toml" in watching.stderr.readline()
+    (home / "config.toml").unlink()
+    billing.add(DAYS[2], OPUS, "0.10")
+    assert any("drift +$0.10" in line for line in watching.stdout)
+    watching.send_signal(signal.SIGINT)
+    watching.communicate(timeout=20)
 
 
 # what goes wrong
@@ -256,6 +295,7 @@ def test_without_a_provider_each_that_has_a_key_is_compared(
         (["--since", "2020-01-01"], "At most 366 days"),
         (["--watch", "1", "--apply"], "--watch only looks"),
         (["--watch", "0"], "--watch"),
+        (["--watch", "1e300"], "--watch"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(run: Run, arguments: list[str], says: str) -> None:

@@ -236,6 +236,12 @@ def test_a_table_of_ones_own_needs_the_providers_name() -> None:
     assert page.lines[0].nusd == 3 * USD // 2
 
 
+@pytest.mark.parametrize("day", ["2026-11-20", "20261120", " 1795132800", "2026-11-20T23:00:00-00:30"])
+def test_a_day_is_written_in_many_ways(day: str) -> None:
+    _, page = exported(f"date,cost\n{day},1\n", "openai")
+    assert page.days == ("2026-11-20",)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

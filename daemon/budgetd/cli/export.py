@@ -2,10 +2,9 @@
 
 import csv
 import itertools
-import json
+import math
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -77,7 +76,7 @@ class Groups(click.ParamType[tuple[Group, ...]]):
 @click.command(epilog=EXAMPLES)
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--since", type=Moment(), help="From this date on; else from the beginning.")
-@click.option("--until", type=Moment(), help="Up to this date, which is left out; else up to now.")
+@click.option("--until", type=Moment(), help="Up to this date, which is left out; else to the end.")
 @click.option(
     "--by", type=Groups(), help=f"Sums instead of requests, by one or several of {', '.join(GROUPS)}."
 )
@@ -96,7 +95,9 @@ def export(
     places = find_places()
     config = load_config(places.config)
     zone = ZoneInfo(config.timezone)
-    span = (_seconds(since, zone, 0.0), _seconds(until, zone, time.time() + 1))
+    span = (_seconds(since, zone, 0.0), _seconds(until, zone, math.inf))
+    if span[0] >= span[1]:
+        raise click.UsageError("--since has to be before --until.")
     path = config.ledger_path or places.ledger
     if not path.exists():
         raise LedgerError(f"{path}: there is no ledger yet; it begins with the first `budgetd start`.")
@@ -164,5 +165,5 @@ def _write(file: IO[str], form: str, columns: Sequence[str], rows: Iterator[tupl
     # One object a line, so that it can be read line by line as well as in one piece.
     file.write("[")
     for separator, row in zip(itertools.chain(["\n"], itertools.repeat(",\n")), rows, strict=False):
-        file.write(separator + json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False))
+        file.write(separator + msgspec.json.encode(dict(zip(columns, row, strict=True))).decode())
     file.write("\n]\n")

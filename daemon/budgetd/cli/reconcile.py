@@ -30,6 +30,7 @@ from budgetwire.places import find_places
 
 DAYS = 7
 MOST_DAYS = 366
+MOST_HOURS = 24 * 366
 MOST_FILE_BYTES = 256 << 20
 
 EXAMPLES = """
@@ -83,14 +84,16 @@ class _Day(click.ParamType[str]):
 @click.argument("provider", type=click.Choice(PROVIDERS), required=False)
 @click.option("--since", type=_Day(), help="First UTC day; without it, 7 days up to the last one.")
 @click.option("--until", type=_Day(), help="Last UTC day; without it, yesterday, for providers lag.")
-@click.option("--file", type=click.Path(path_type=Path), metavar="EXPORT", help="A CSV or JSON export.")
+@click.option(
+    "--file", type=click.Path(path_type=Path), metavar="EXPORT", help="A CSV or JSON export, of its own days."
+)
 @click.option("--by", type=click.Choice(("day", "model")), default="day", show_default=True, help="Rows.")
 @click.option("--apply", "applying", is_flag=True, help="Enter the differences into the ledger.")
 @click.option(
     "--undo", is_flag=False, flag_value="last", metavar="[BATCH]", help="Take back what was applied last."
 )
 @click.option(
-    "--watch", type=click.FloatRange(min=0, min_open=True), metavar="HOURS", help="Again and again."
+    "--watch", type=click.FloatRange(0, MOST_HOURS, min_open=True), metavar="HOURS", help="Again and again."
 )
 @click.option(
     "--threshold", type=click.FloatRange(min=0), default=5, show_default=True, metavar="PCT",
@@ -168,30 +171,30 @@ def _reconcile(asked: _Asked, by: str, *, applying: bool, json_: bool) -> None:
 def _watch(asked: _Asked, hours: float, threshold: float) -> None:
     """Until interrupted. An invoice that cannot be had, or a daemon that is away, may be there next time."""
     with_client(_greet)  # who watches wants to be told, so that there has to be somebody to tell
+    providers = _providers(asked)
     while True:
-        book = _book()
-        for provider in _providers(asked):
+        for provider in providers:
             try:
-                click.echo(_look(asked, provider, book, threshold))
+                click.echo(_look(asked, provider, threshold))
             except (BudgetdError, WireError) as error:
                 click.echo(f"{_now()}  {provider}: {error}", err=True)
         time.sleep(hours * 3600)
 
 
-def _look(asked: _Asked, provider: str, book: Book, threshold: float) -> str:
-    reckoning = _reckon(asked, provider, book)
+def _look(asked: _Asked, provider: str, threshold: float) -> str:
+    reckoning = _reckon(asked, provider, _book())
     line = f"{_now()}  {describe_in_a_line(reckoning)}"
     if not reckoning.exceeds(threshold):
         return line
-    comparison = reckoning.comparison
+    rows = [row for row, _ in reckoning.complete]
     call(
         lambda id: ReportDrift(
             id=id,
             provider=provider,
             since=reckoning.since,
             until=reckoning.until,
-            ledger_nusd=comparison.ledger_nusd,
-            invoice_nusd=comparison.invoice_nusd,
+            ledger_nusd=sum(row.ledger_nusd for row in rows),
+            invoice_nusd=sum(row.invoice_nusd for row in rows),
             cause=likely_cause(reckoning),
         )
     )
@@ -201,7 +204,14 @@ def _look(asked: _Asked, provider: str, book: Book, threshold: float) -> str:
 def _reckon(asked: _Asked, provider: str, book: Book) -> Reckoning:
     since, until, today = asked.span()
     places = find_places()
-    invoice = _invoice(asked, provider, since, until)
+    if asked.file is None:
+        invoice = _fetched(asked, provider, since, until)
+    else:
+        invoice = _exported(asked.file, provider)
+        days = [day for day in invoice.days if day <= until]
+        if asked.days is not None and days:  # nobody said which: those that are in the file
+            until = max(days)
+            since = max(min(days), following(until, 1 - MOST_DAYS))
     return reckon(invoice, load_config(places.config).ledger_path or places.ledger, book, since, until, today)
 
 
@@ -211,22 +221,24 @@ def _book() -> Book:
     return Book(Shelf(places.prices).sources, load_config(places.config).overrides)
 
 
-def _invoice(asked: _Asked, provider: str, since: str, until: str) -> Invoice:
-    if asked.file is None:
-        # Imported here, for the other commands need no aiohttp and shall begin at once.
-        from budgetd.reconcile.fetch import fetch_invoice
+def _fetched(asked: _Asked, provider: str, since: str, until: str) -> Invoice:
+    # Imported here, for the other commands need no aiohttp and shall begin at once.
+    from budgetd.reconcile.fetch import fetch_invoice
 
-        key = find_key(provider, os.environ)
-        return asyncio.run(fetch_invoice(provider, key, since, until, url=asked.url))
+    key = find_key(provider, os.environ)
+    return asyncio.run(fetch_invoice(provider, key, since, until, url=asked.url))
+
+
+def _exported(file: Path, provider: str) -> Invoice:
     try:
-        if asked.file.stat().st_size > MOST_FILE_BYTES:
-            raise ReconcileError(f"{asked.file}: larger than {MOST_FILE_BYTES >> 20} MiB.")
-        whose, page = parse_export(asked.file.read_bytes(), provider)
+        if file.stat().st_size > MOST_FILE_BYTES:
+            raise ReconcileError(f"{file}: larger than {MOST_FILE_BYTES >> 20} MiB.")
+        whose, page = parse_export(file.read_bytes(), provider)
     except OSError as error:
-        raise ReconcileError(f"{asked.file}: cannot be read: {error.strerror}.") from None
+        raise ReconcileError(f"{file}: cannot be read: {error.strerror}.") from None
     return Invoice(
         provider=whose,
-        source=asked.file.name,
+        source=file.name,
         days=frozenset(page.days),
         lines=page.lines,
         notes=page.notes,
@@ -256,14 +268,22 @@ def _undo(which: str) -> None:
 
 def _conclusion(reckoning: Reckoning, reply: ApplyCorrectionsReply | None) -> str:
     count = len(reckoning.corrections)
+    waiting = len(reckoning.complete) < len(reckoning.explained)
+    said: list[str] = []
     if reply is not None and reply.applied:
-        return (
-            f"Entered: {signed(reply.nusd)} in {_corrections(reply)}. To take it back:\n"
-            f"  budgetd reconcile-spend --undo {reply.batch}"
-        )
-    if not count:
-        return "The ledger says what the invoice says."
-    return f"--apply enters {'this difference' if count == 1 else f'these {count} differences'}."
+        said += [
+            f"Entered: {signed(reply.nusd)} in {_corrections(reply)}. To take it back:",
+            f"  budgetd reconcile-spend --undo {reply.batch}",
+        ]
+    elif len(reckoning.comparison.missing) == len(days_between(reckoning.since, reckoning.until)):
+        said.append("Nothing was compared.")
+    elif count:
+        said.append(f"--apply enters {'this difference' if count == 1 else f'these {count} differences'}.")
+    elif not waiting:
+        said.append("The ledger says what the invoice says.")
+    if waiting:
+        said.append("What is not complete yet is not entered: run it again later.")
+    return "\n".join(said)
 
 
 def _corrections(reply: ApplyCorrectionsReply) -> str:

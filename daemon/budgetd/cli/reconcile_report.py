@@ -27,6 +27,7 @@ LABELS: dict[Kind, str] = {
     "cache": "cache classes",
     "place": "place of inference",
     "searches": "web searches",
+    "two": "two causes",
     "prices": "old prices",
     "change": "price change",
     "midnight": "over midnight",
@@ -64,7 +65,7 @@ def describe_in_a_line(reckoning: Reckoning) -> str:
 
 def likely_cause(reckoning: Reckoning) -> str:
     """The cause of the greatest drift, in a sentence."""
-    rows = [(row, cause) for row, cause in reckoning.explained if cause.evidence]
+    rows = [(row, cause) for row, cause in reckoning.complete if cause.evidence]
     if not rows:
         return ""
     row, cause = max(rows, key=lambda each: abs(each[0].drift_nusd))

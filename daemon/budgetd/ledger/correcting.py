@@ -35,7 +35,7 @@ def removal(opening: Opening, row: CorrectionRow, now: float) -> list[Statement]
 
 
 def in_force(db: sqlite3.Connection, batch: int) -> list[tuple[CorrectionRow, Opening]]:
-    """The corrections of a batch that are not undone. Raises LookupError if rows of it are kept no longer."""
+    """The corrections of a batch that are not undone, with their rows among the requests."""
     names = CorrectionRow.__struct_fields__
     rows = db.execute(
         f"select {', '.join(names)} from corrections where batch = ? and undone_at is null order by id",
@@ -60,8 +60,6 @@ def next_ids(db: sqlite3.Connection) -> tuple[int, int]:
 def _opening(db: sqlite3.Connection, id: int) -> Opening:
     names = Opening.__struct_fields__
     values = db.execute(f"select {', '.join(names)} from requests where id = ?", (id,)).fetchone()
-    if values is None:
-        raise LookupError(f"request {id}")
     return msgspec.convert(dict(zip(names, values, strict=True)), Opening, strict=False)
 
 

@@ -1,6 +1,7 @@
 """The ledger for other programs: row by row or in groups, in columns that stay as they are.
 
-Rows come in short reads, so that neither memory nor the daemon's log of writes grows with the ledger.
+Rows come in short reads, so that neither memory nor the daemon's log of writes grows with the ledger. Sums
+are one read, which SQLite sorts in a temporary file.
 """
 
 import sqlite3
@@ -43,7 +44,7 @@ _QUARTER = 900
 
 
 def export_rows(db: sqlite3.Connection, since: float, until: float) -> Iterator[tuple[Column, ...]]:
-    """Every settled request admitted in [since, until), oldest first, as `ROW_COLUMNS`. Times are ISO 8601 in
+    """Every settled request admitted in [since, until), by number, as `ROW_COLUMNS`. Times are ISO 8601 in
     UTC, money is exact.
     """
     shown = ", ".join("null" if name == "cost_usd" else f'"{name}"' for name in ROW_COLUMNS)

@@ -7,19 +7,21 @@ import msgspec
 
 from budgetd.ledger.invoicing import Portion
 from budgetd.reconcile.compare import Compared
-from budgetd.reconcile.repricing import Repricing
+from budgetd.reconcile.repricing import Change, Repricing
 from budgetwire.money import NUSD_PER_CENT
 
 Kind = Literal[
-    "agrees", "before", "apart", "bypass", "absent", "tier", "cache", "place", "searches", "prices", "change",
-    "midnight", "estimates", "late", "unknown",
+    "agrees", "before", "apart", "bypass", "absent", "tier", "cache", "place", "searches", "two", "prices",
+    "change", "midnight", "estimates", "late", "unknown",
 ]  # fmt: skip
 
 ROUNDING_NUSD = NUSD_PER_CENT
 ROUNDING_PCT = 1
 """Less than both is nothing to explain."""
+ROUNDING_PERMILLE = 1
+"""Nor is less than that, however much it is."""
 
-NEAR_PCT = 2
+NEAR_PERMILLE = 20
 NEAR_NUSD = NUSD_PER_CENT // 10
 """A hypothesis fits if what it foretells is so near to the drift."""
 
@@ -43,11 +45,14 @@ class Case(msgspec.Struct, frozen=True):
     today: str
     repricing: Repricing
 
-    def fits(self, difference_nusd: int) -> bool:
+    def difference(self, change: Change) -> int:
+        """What the requests would cost more if they were otherwise."""
+        return self.repricing.difference(self.row.requests, change)
+
+    def fits(self, difference_nusd: int, near_permille: int = NEAR_PERMILLE) -> bool:
         """Whether a difference is the drift, as near as such things come."""
-        drift = self.row.drift_nusd
-        near = max(abs(drift) * NEAR_PCT // 100, NEAR_NUSD)
-        return abs(difference_nusd) > near and abs(drift - difference_nusd) <= near
+        near = max(abs(self.row.drift_nusd) * near_permille // 1000, NEAR_NUSD)
+        return abs(difference_nusd) > near and abs(self.row.drift_nusd - difference_nusd) <= near
 
 
 def in_words(portions: Iterable[Portion]) -> str:

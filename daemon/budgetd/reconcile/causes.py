@@ -6,9 +6,10 @@ Those that price the requests anew are in `price_causes`.
 from collections.abc import Callable
 
 from budgetd.reconcile import price_causes
-from budgetd.reconcile.case import ROUNDING_NUSD, ROUNDING_PCT, Case, Cause, in_words
+from budgetd.reconcile.case import ROUNDING_NUSD, ROUNDING_PCT, ROUNDING_PERMILLE, Case, Cause, in_words
 from budgetd.reconcile.compare import ESTIMATED
 from budgetd.reconcile.days import following
+from budgetd.reconcile.wording import percent
 from budgetwire.money import format_usd
 
 LAG_DAYS = 2
@@ -26,10 +27,9 @@ def find_cause(case: Case) -> Cause:
 
 def _agrees(case: Case) -> Cause | None:
     row = case.row
-    drift = abs(row.drift_nusd)
-    if drift <= ROUNDING_NUSD and drift * 100 <= ROUNDING_PCT * max(abs(row.invoice_nusd), row.ledger_nusd):
-        return Cause("agrees", "")
-    return None
+    drift, whole = abs(row.drift_nusd), max(abs(row.invoice_nusd), row.ledger_nusd)
+    rounded = drift <= ROUNDING_NUSD and drift * 100 <= ROUNDING_PCT * whole
+    return Cause("agrees", "") if rounded or drift * 1000 <= ROUNDING_PERMILLE * whole else None
 
 
 def _before(case: Case) -> Cause | None:
@@ -104,11 +104,11 @@ def _absent(case: Case) -> Cause | None:
 
 def _unknown(case: Case) -> Cause:
     if case.row.drift_nusd > 0:
-        part = case.row.drift_nusd * 100 // max(case.row.invoice_nusd, 1)
+        part = percent(case.row.drift_nusd, case.row.invoice_nusd).removeprefix("+")
         return Cause(
             "bypass",
-            f"No price or class explains it: about {part} % of what is billed is traffic that did not pass"
-            " the proxy.",
+            f"No price or class explains it: {part} of what is billed would be traffic that did not pass the"
+            " proxy.",
         )
     return Cause(
         "unknown", "The invoice says less, and nothing here explains it; a discount or credit would."
@@ -118,6 +118,6 @@ def _unknown(case: Case) -> Cause:
 HYPOTHESES: tuple[Callable[[Case], Cause | None], ...] = (
     *(_agrees, _before, _apart, _bypass),
     *price_causes.HYPOTHESES,
-    *(_midnight, _estimates, _late, _absent),
+    *(_midnight, price_causes.two_at_once, _estimates, _late, _absent),
 )
 """In the order in which they are tried."""

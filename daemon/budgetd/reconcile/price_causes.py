@@ -1,84 +1,27 @@
 """Hypotheses that the requests were priced as something they were not. Each is tried on the numbers. Pure."""
 
 from collections.abc import Callable
+from itertools import combinations
 
-import msgspec
-
-from budgetd.metering.usage import Usage
-from budgetd.reconcile.case import ROUNDING_PCT, Case, Cause, in_words
+from budgetd.ledger.invoicing import Portion
+from budgetd.reconcile.case import ROUNDING_PCT, Case, Cause
 from budgetd.reconcile.compare import ESTIMATED, Compared
+from budgetd.reconcile.repricing import Change
+from budgetd.reconcile.suppositions import suppositions
 from budgetwire.money import format_usd
 
-TIERS = ("batch", "flex", "priority", "fast")
-PLAIN = frozenset(("", "standard", "default", "auto"))
-"""What providers call no tier in particular."""
+NEARER_PERMILLE = 5
+"""Of many pairs one comes near to any number, so that they have to come nearer."""
+
+LEAST_DAYS = 3
+"""A price that was never right shows on so many days."""
 
 
-def _tier(case: Case) -> Cause | None:
-    """Requests of some tier are not on the invoice, or were billed at another tier."""
-    requests = case.row.requests
-    for tier in sorted({portion.service_tier for portion in requests}.difference(PLAIN)):
-        stated = [portion for portion in requests if portion.service_tier == tier]
-        if case.fits(-sum(portion.cost_nusd for portion in stated)):
-            return Cause(
-                "tier",
-                f"All of the drift fits {in_words(stated)} of tier {tier}: the invoice has none.",
-            )
-        if case.fits(case.repricing.difference(stated, service_tier="")):
-            return Cause(
-                "tier",
-                f"All of the drift fits {in_words(stated)} of tier {tier}, billed as standard ones.",
-            )
-    silent = [portion for portion in requests if not portion.service_tier]
-    plain = [portion for portion in requests if portion.service_tier in PLAIN]
-    for portions, whose in ((silent, "without a stated tier"), (plain, "of the standard tier")):
-        fitting = [
-            tier for tier in TIERS if case.fits(case.repricing.difference(portions, service_tier=tier))
-        ]
-        if fitting:
-            return Cause(
-                "tier",
-                f"All of the drift fits {in_words(portions)} {whose}, billed at tier {' or '.join(fitting)}.",
-            )
-    return None
-
-
-def _cache(case: Case) -> Cause | None:
-    """Tokens were billed as another cache class."""
-    usages = [portion.usage for portion in case.row.requests]
-    short = sum(usage.cache_write_tokens - usage.cache_write_1h_tokens for usage in usages)
-    long = sum(usage.cache_write_1h_tokens for usage in usages)
-    read = sum(usage.cache_read_tokens for usage in usages)
-    for tokens, change, words in (
-        (short, _all_1h, "cache writes priced as 5m instead of 1h"),
-        (long, _all_5m, "cache writes priced as 1h instead of 5m"),
-        (read, _unread, "input priced as read from a cache that was billed in full"),
-        (short + long, _unwritten, "input priced as written to a cache that was billed as plain input"),
-    ):
-        if tokens and case.fits(case.repricing.difference(case.row.requests, change=change)):
-            return Cause("cache", f"The drift equals {tokens:,} tokens of {words}.")
-    return None
-
-
-def _place(case: Case) -> Cause | None:
-    """The place of inference was billed for."""
-    elsewhere = [portion for portion in case.row.requests if portion.geo != "us"]
-    if case.fits(case.repricing.difference(elsewhere, geo="us")):
-        return Cause(
-            "place", f"All of the drift fits {in_words(elsewhere)} billed as inference in the US only."
-        )
-    return None
-
-
-def _searches(case: Case) -> Cause | None:
-    """Web searches are not billed with the model."""
-    searches = sum(portion.usage.web_searches for portion in case.row.requests)
-    if searches and case.fits(case.repricing.difference(case.row.requests, change=_no_searches)):
-        return Cause(
-            "searches",
-            f"The drift equals {searches:,} web searches, which the ledger counts with the model and the"
-            " invoice does not.",
-        )
+def _one(case: Case) -> Cause | None:
+    """One thing was otherwise."""
+    for supposed in suppositions(case):
+        if case.fits(case.difference(supposed.change)):
+            return Cause(supposed.kind, f"The drift fits {supposed.words}.")
     return None
 
 
@@ -109,8 +52,14 @@ def _change(case: Case) -> Cause | None:
     steady = all(
         _same(row.invoice_nusd * since.ledger_nusd, since.invoice_nusd * row.ledger_nusd) for row in after
     )
-    if not before or len(after) < 2 or not steady or case.row not in after:
+    if len(after) < (2 if before else LEAST_DAYS) or not steady or case.row not in after:
         return None
+    if not before:
+        return Cause(
+            "change",
+            f"On each of {len(after)} days the invoice is off by the same part: the price is not the"
+            " ledger's; run `budgetd sync-pricing`.",
+        )
     was, now = (
         format_usd(sum(row.invoice_nusd for row in rows) * 1_000_000 // sum(map(_tokens, rows)))
         for rows in (before, after)
@@ -122,30 +71,26 @@ def _change(case: Case) -> Cause | None:
     )
 
 
-HYPOTHESES: tuple[Callable[[Case], Cause | None], ...] = (_tier, _cache, _place, _searches, _prices, _change)
-"""In the order in which they are tried."""
+def two_at_once(case: Case) -> Cause | None:
+    """Two things were otherwise. To be tried when nothing that is simpler holds."""
+    bearing = [supposed for supposed in suppositions(case) if case.difference(supposed.change)]
+    for one, other in combinations(bearing, 2):
+        both = case.difference(_both(one.change, other.change))
+        if one.kind != other.kind and case.fits(both, NEARER_PERMILLE):
+            return Cause("two", f"The drift fits {one.words}, together with {other.words}.")
+    return None
 
 
-def _all_1h(usage: Usage) -> Usage:
-    return msgspec.structs.replace(usage, cache_write_1h_tokens=usage.cache_write_tokens)
+HYPOTHESES: tuple[Callable[[Case], Cause | None], ...] = (_one, _prices, _change)
+"""Of one thing alone, in the order in which they are tried."""
 
 
-def _all_5m(usage: Usage) -> Usage:
-    return msgspec.structs.replace(usage, cache_write_1h_tokens=0)
+def _both(one: Change, other: Change) -> Change:
+    def change(portion: Portion) -> Portion | None:
+        first = one(portion)
+        return None if first is None else other(first)
 
-
-def _unread(usage: Usage) -> Usage:
-    return msgspec.structs.replace(
-        usage, cache_read_tokens=0, cache_read_audio_tokens=0, cache_read_image_tokens=0
-    )
-
-
-def _unwritten(usage: Usage) -> Usage:
-    return msgspec.structs.replace(usage, cache_write_tokens=0, cache_write_1h_tokens=0)
-
-
-def _no_searches(usage: Usage) -> Usage:
-    return msgspec.structs.replace(usage, web_searches=0)
+    return change
 
 
 def _same(one: int, other: int) -> bool:

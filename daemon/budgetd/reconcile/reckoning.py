@@ -40,8 +40,9 @@ class Reckoning(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def corrections(self) -> list[Correction]:
-        """What is to be entered so that the ledger says what the invoice says, to the nanodollar. Estimates
-        are named only where they explain the difference: nothing is to be learned from other traffic.
+        """What is to be entered so that the ledger says what the invoice says, to the nanodollar. What is not
+        complete is not entered: limits would take what is missing for room. Estimates are named only where
+        they explain the difference: nothing is to be learned from other traffic.
         """
         return [
             Correction(
@@ -52,13 +53,19 @@ class Reckoning(msgspec.Struct, frozen=True, kw_only=True):
                 invoice_nusd=row.invoice_nusd,
                 estimated_nusd=row.estimated_nusd if cause.kind == "estimates" else 0,
             )
-            for row, cause in self.explained
+            for row, cause in self.complete
             if row.drift_nusd
         ]
 
+    @property
+    def complete(self) -> list[tuple[Compared, Cause]]:
+        """Those to which the provider adds no more."""
+        return [(row, cause) for row, cause in self.explained if cause.kind != "late"]
+
     def exceeds(self, pct: float) -> bool:
-        """Whether the drift is more than so many per cent of what is billed."""
-        return abs(self.drift_nusd) * 100 > pct * abs(self.comparison.invoice_nusd)
+        """Whether the drift is more than so many per cent of what is billed, as far as that is complete."""
+        drift = sum(row.drift_nusd for row, _ in self.complete)
+        return abs(drift) * 100 > pct * abs(sum(row.invoice_nusd for row, _ in self.complete))
 
 
 def reckon(invoice: Invoice, ledger: Path, prices: Prices, since: str, until: str, today: str) -> Reckoning:

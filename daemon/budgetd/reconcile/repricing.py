@@ -3,15 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeAlias
 
-import msgspec
-
 from budgetd.ledger.invoicing import Portion
-from budgetd.metering.usage import Usage
 from budgetd.pricing.rates import Price
 from budgetd.reconcile.days import DAY_SECONDS
 
-Change: TypeAlias = Callable[[Usage], Usage]
-"""The same usage, filed under other classes."""
+Change: TypeAlias = Callable[[Portion], Portion | None]
+"""The same requests, as they may have been billed; None: not at all."""
 
 NOON = DAY_SECONDS / 2
 
@@ -33,31 +30,21 @@ class Repricing:
         self._prices = prices
         self._provider = provider
 
-    def difference(
-        self,
-        portions: Iterable[Portion],
-        *,
-        service_tier: str | None = None,
-        geo: str | None = None,
-        change: Change | None = None,
-    ) -> int:
-        """Nanodollars that portions would cost more (or, negative, less) with another tier, place or usage
-        than by the same prices as they are. What has no price, or was billed by the provider, stays as it is.
+    def difference(self, portions: Iterable[Portion], change: Change) -> int:
+        """Nanodollars that portions would cost more (or, negative, less) if they were otherwise, by the same
+        prices. What has no price, or was billed by the provider, stays as it is.
         """
         total = 0
         for portion in portions:
-            before = self.cost(portion)
-            other = (
-                portion if change is None else msgspec.structs.replace(portion, usage=change(portion.usage))
-            )
-            after = self.cost(other, service_tier=service_tier, geo=geo)
-            if before is not None and after is not None:
-                total += after - before
+            other = change(portion)
+            if other is None:
+                total -= portion.cost_nusd
+            elif other is not portion:
+                before, after = self.cost(portion), self.cost(other)
+                total += 0 if before is None or after is None else after - before
         return total
 
-    def cost(
-        self, portion: Portion, *, service_tier: str | None = None, geo: str | None = None
-    ) -> int | None:
+    def cost(self, portion: Portion) -> int | None:
         """What a portion costs by the prices as they are known now; None if they are not or do not matter."""
         if portion.basis in {"billed", "corrected"} or not portion.name:
             return None
@@ -65,8 +52,8 @@ class Repricing:
             self._provider,
             portion.name,
             portion.day * DAY_SECONDS + NOON,
-            service_tier=portion.service_tier if service_tier is None else service_tier,
-            geo=portion.geo if geo is None else geo,
+            service_tier=portion.service_tier,
+            geo=portion.geo,
         )
         if price is None:
             return None

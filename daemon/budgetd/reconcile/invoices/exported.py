@@ -113,9 +113,9 @@ class _Columns:
 
     def line(self, row: dict[str, str | None], number: int) -> tuple[str, Line | None]:
         """A row's day and what it bills; None where it says only that the day is accounted for."""
-        at, text = row[self._day] or "", (row[self._amount or self._cents] or "").strip()
+        at, text = ((row[name] or "").strip() for name in (self._day, self._amount or self._cents))
         try:
-            day = day_of(int(at)) if at.isdecimal() else day_in(at.strip())
+            day = day_of(int(at)) if at.isdecimal() and len(at) > len("20261123") else day_in(at)
             amount = Decimal(text.removeprefix("$").replace(",", "")) if text else None
         except (ValueError, InvalidOperation):
             raise ReconcileError(
