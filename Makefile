@@ -25,8 +25,9 @@ bench: $(READY)  ## budgetd beside nginx in one run; needs nginx and wrk
 	$(PY) -m tests.bench.guard
 	$(PY) -m tests.bench.prices
 
-screenshots: $(READY)  ## screenshots/*.svg from the running program
+screenshots: $(READY)  ## screenshots/* from the running program
 	$(PY) tests/screenshots.py
+	BUDGETD_SCREENSHOTS=screenshots $(PY) -m pytest -q tests/alerts/test_desktop.py -k is_seen
 
 clean:
 	rm -rf .venv dist

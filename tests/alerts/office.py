@@ -32,6 +32,8 @@ class Written:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.off: set[str] = set()
+        """Channels to which nothing is sent."""
 
     def put(self, alert: AlertRow, event: Word, now: float) -> None:
         assert alert.acknowledged_at is None or event == "resolved"
@@ -42,6 +44,9 @@ class Written:
             created_at=now, due_at=now,
         )  # fmt: skip
         self._ledger.add(INSERT_DELIVERY, msgspec.structs.astuple(row))
+
+    def sends_to(self, channel: str) -> bool:
+        return channel not in self.off
 
 
 class Office:
@@ -65,8 +70,9 @@ class Office:
         self.guard = Guard(self.zone)
         self.burn = Burn([(at, nusd) for at, _, nusd in self.spent if at > self.now - 3600])
         self.limit(*self.limits)
+        self.written = Written(self.ledger)
         if self.telling:
-            self.desk.tell(Written(self.ledger))
+            self.desk.tell(self.written)
 
     def kill(self) -> None:
         """Leave what is committed, as the death of the process would."""

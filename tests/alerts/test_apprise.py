@@ -88,7 +88,7 @@ async def test_apprise_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "apprise.py").write_text("raise ModuleNotFoundError('apprise')")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
     verdict = await channel("json://localhost").deliver(message(), T0)
-    assert verdict == Failed("apprise is not installed: pip install 'budgettop[apprise]'")
+    assert verdict == Failed(f"apprise is not installed: {sys.executable} -m pip install apprise")
 
 
 async def test_a_file_in_the_working_directory_does_not_take_its_place(

@@ -28,6 +28,13 @@ def test_after_the_last_attempt_there_is_none() -> None:
     assert delay_after(ATTEMPTS, 0.5, 60) is None
 
 
+def test_a_second_round_goes_as_the_first() -> None:
+    first, second = (
+        [delay_after(done + attempt, 0.5) for attempt in range(1, ATTEMPTS + 1)] for done in (0, ATTEMPTS)
+    )
+    assert first == second
+
+
 @given(st.integers(1, ATTEMPTS - 1), chances, st.floats(0, 10**9))
 def test_a_receiver_that_asks_for_time_gets_it_up_to_twelve_hours(
     attempts: int, chance: float, asked: float

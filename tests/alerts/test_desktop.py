@@ -13,6 +13,7 @@ from typing import get_args
 import psutil
 import pytest
 
+from alerts.office import CENT, NOON, daily
 from alerts.receiver import receiver
 from alerts.sending import Sending, hook
 from alerts.told import alert
@@ -21,11 +22,16 @@ from budgetd.alerts.channels.channel import Delivered, Message, Retry
 from budgetd.alerts.channels.desktop import TITLES, Desktop, Press, Verb, maker
 from budgetd.alerts.channels.make import MAKE
 from budgetd.alerts.channels.screen import Screen
+from budgetd.alerts.rules.limits import crossing
 from budgetd.alerts.settings import ChannelSection
+from budgetd.budget.counters import Window
+from budgetd.budget.decision import Crossing
 from support import desktop as place
 
-NOW = 1_795_435_200.0
 SHOWN = Delivered("shown")
+
+KEPT = os.environ.get("BUDGETD_SCREENSHOTS")
+"""The folder where the picture is kept, if one is wanted."""
 
 needs_desktop = pytest.mark.skipif(bool(place.MISSING), reason=place.WHY_SKIPPED)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the session bus is Linux's")
@@ -48,9 +54,9 @@ class Office:
         self.channel = Desktop(self.screen, self.pressed.append, 10)
 
     async def tell(self, event: payload.Event = "fired", **fields: object) -> object:
-        row = alert(**{"id": 1, "severity": "warning", "fired_at": NOW, "last_at": NOW} | fields)
-        body = payload.write(row, event, "msg_1", NOW, payload.DaemonPart("workshop", "1"))
-        return await self.channel.deliver(Message("msg_1", body), NOW)
+        row = alert(**{"id": 1, "severity": "warning", "fired_at": NOON, "last_at": NOON} | fields)
+        body = payload.write(row, event, "msg_1", NOON, payload.DaemonPart("workshop", "1"))
+        return await self.channel.deliver(Message("msg_1", body), NOON)
 
     async def has(self, count: int) -> list[Press]:
         async with asyncio.timeout(20):
@@ -77,10 +83,12 @@ async def press(shown: place.Desktop, verb: Verb) -> None:
 @needs_desktop
 async def test_a_notification_is_seen(office: Office, shown: place.Desktop, tmp_path: Path) -> None:
     empty = shown.colours()
-    assert await office.tell(message="daily passed 80 %: $8.01 of $10.00 spent") == SHOWN
+    window = Window(daily(1000), "", NOON, NOON + 86400, spent_nusd=801 * CENT)
+    found = crossing(Crossing(window, 80))
+    assert await office.tell(message=found.message, advice=found.advice) == SHOWN
     await asyncio.to_thread(shown.until, lambda: shown.colours() > empty)
     assert shown.count() == 1
-    shown.photograph(tmp_path / "desktop.png")
+    shown.photograph((Path(KEPT) if KEPT else tmp_path) / "desktop.png", *place.CROPPED)
 
 
 @needs_desktop
@@ -113,11 +121,11 @@ async def test_news_of_an_alert_take_the_place_of_the_old(office: Office, shown:
 @needs_desktop
 async def test_an_alert_that_is_over_is_taken_away(office: Office, shown: place.Desktop) -> None:
     await office.tell()
-    assert await office.tell("resolved", resolved_at=NOW, resolved_by="limit raised") == Delivered(
+    assert await office.tell("resolved", resolved_at=NOON, resolved_by="limit raised") == Delivered(
         "taken away"
     )
     await gone(shown)
-    assert await office.tell("resolved", id=9, resolved_at=NOW) == Delivered("taken away")
+    assert await office.tell("resolved", id=9, resolved_at=NOON) == Delivered("taken away")
 
 
 @needs_desktop

@@ -53,6 +53,16 @@ async def test_arguments_are_not_told_for_they_may_be_secret() -> None:
     assert "T0KEN" not in verdict.reason
 
 
+async def test_a_program_that_is_just_being_written_is_tried_again(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    with program.open("w") as file:
+        program.chmod(0o700)
+        verdict = await Exec([str(program)], 20).deliver(MESSAGE, NOW)
+        file.write("#!/bin/sh\n")
+    assert verdict == Retry("program cannot be run: text file busy")
+    assert await Exec([str(program)], 20).deliver(MESSAGE, NOW) == Delivered("exit code 0")
+
+
 async def test_a_missing_program_is_told_and_not_tried_again(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     assert await Exec([str(missing)], 20).deliver(MESSAGE, NOW) == Failed(

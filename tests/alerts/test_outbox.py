@@ -101,6 +101,17 @@ async def test_the_short_form_is_a_channel_too(path: Path) -> None:
             assert (channel.name, channel.kind, channel.severity) == ("alert_webhook", "webhook", "warning")
 
 
+async def test_a_message_that_cannot_be_read_any_more_holds_up_no_other(path: Path) -> None:
+    async with receiver(in_turn(status(404), OK)) as there, Sending(path, hook("a", there)) as it:
+        await it.outbox.stop()
+        it.fire()
+        it.ledger.write("update outbox set body = 'rubbish'")
+        await it.restart()
+        await there.has(1)
+        it.fire()
+        await it.until(lambda: "delivered" in it.states("a"))
+
+
 # trying again
 
 
@@ -203,6 +214,8 @@ async def test_a_channel_that_stumbles_over_itself_is_tried_again(
         await it.pass_time(5)
         assert broken.attempts == 2
         assert it.rows()[0]["error"] == "budgetd stumbled over it: RuntimeError"
+        (outcome,) = await it.outbox.test()
+        assert (outcome.delivered, outcome.detail) == (False, "budgetd stumbled over it: RuntimeError")
     assert TOKEN not in caplog.text
 
 
@@ -313,6 +326,117 @@ async def test_a_receiver_that_was_down_for_a_day_gets_everything_when_asked(pat
         await it.quiet()
         assert it.states("a") == ["delivered"] * 24
         assert sorted(post.alert_id for post in there.posts) == [*range(1, 25)]
+
+
+async def die(it: Sending, count: int = 1) -> list[int]:
+    """Alerts whose messages are given up on for lack of an answer."""
+    ids = [it.fire() for _ in range(count)]
+    for delay in DELAYS:
+        await it.pass_time(delay)
+    return ids
+
+
+async def test_once_a_channel_answers_what_was_given_up_on_is_tried_again_by_itself_and_after_what_is_new(
+    path: Path,
+) -> None:
+    async with receiver(DOWN) as there, Sending(path, hook("a", there)) as it:
+        dead = await die(it, 3)
+        assert it.states("a") == ["dead"] * 3
+        there.answer = OK
+        await it.pass_time(2 * DAY)
+        assert it.states("a") == ["dead"] * 3
+        there.posts.clear()
+        new = [it.fire(), it.fire()]
+        await it.quiet()
+        assert it.states("a") == ["delivered"] * 5
+        assert [post.alert_id for post in there.posts] == [*new, *dead]
+        assert {row["attempts"] for row in it.rows()[:3]} == {ATTEMPTS + 1}
+
+
+async def test_a_message_has_two_rounds_of_attempts_by_itself_and_no_more(path: Path) -> None:
+    async def refuse_the_first(post: Post):
+        return await (DOWN if post.alert_id == 1 else OK)(post)
+
+    async with receiver(refuse_the_first) as there, Sending(path, hook("a", there)) as it:
+        await die(it)
+        for _ in range(5):
+            it.fire()
+            for delay in DELAYS:
+                await it.pass_time(delay)
+        assert it.states("a") == ["dead"] + ["delivered"] * 5
+        assert len([post for post in there.posts if post.alert_id == 1]) == 2 * ATTEMPTS
+        assert it.failed == [("a", "answered 503")] * 2
+        there.answer = OK
+        assert it.outbox.redeliver("a") == 1
+        await it.quiet()
+        assert it.states("a") == ["delivered"] * 6
+
+
+async def test_another_round_is_for_what_was_not_answered_in_the_last_three_days(path: Path) -> None:
+    async with receiver(DOWN) as there, Sending(path, hook("a", there)) as it:
+        await die(it)
+        await it.pass_time(3 * DAY)
+        await die(it)
+        there.answer = status(404)
+        it.fire()
+        await it.quiet()
+        await it.restart()
+        there.answer = OK
+        it.fire()
+        await it.quiet()
+        assert it.states("a") == ["dead", "delivered", "dead", "delivered"]
+
+
+async def test_what_was_refused_at_its_last_attempt_does_not_get_another_round(path: Path) -> None:
+    answers = [DOWN] * (ATTEMPTS - 1) + [status(404), OK]
+    async with receiver(in_turn(*answers)) as there, Sending(path, hook("a", there)) as it:
+        await die(it)
+        it.fire()
+        await it.quiet()
+        assert it.states("a") == ["dead", "delivered"]
+        assert it.rows()[0]["attempts"] == ATTEMPTS
+
+
+async def test_a_test_that_arrives_tells_that_a_channel_answers_again(path: Path) -> None:
+    async with receiver(DOWN) as there, Sending(path, hook("a", there)) as it:
+        await die(it)
+        await it.outbox.test()
+        assert it.states("a") == ["dead", "dead"]
+        there.answer = OK
+        await it.outbox.test()
+        await it.quiet()
+        assert it.states("a") == ["delivered", "dead", "delivered"]
+
+
+async def test_what_was_delivered_or_given_up_on_is_let_go_of_after_ninety_days(path: Path) -> None:
+    async with receiver() as there, receiver(status(404)) as lost:
+        channels = hook("a", there), hook("b", lost, rules=["cap"])
+        async with Sending(path, *channels) as it:
+            it.fire(rule="cap")
+            it.fire(rule="cap")
+            it.fire()
+            await it.quiet()
+            await it.pass_time(89 * DAY)
+            there.answer = DOWN
+            it.fire()
+            await it.pass_time(2 * DAY)
+            assert [(row["channel"], row["alert_id"]) for row in it.rows()] == [
+                ("a", 1), ("b", 1), ("a", 2), ("b", 2), ("a", 3), ("a", 4)
+            ]  # fmt: skip
+            it.fire()
+            await it.restart()
+            assert [(row["channel"], row["alert_id"]) for row in it.rows()] == [
+                ("b", 2), ("a", 4), ("a", 5)
+            ]  # fmt: skip
+
+
+async def test_a_quiet_channel_still_tells_when_it_delivered_last(path: Path) -> None:
+    async with receiver() as there, Sending(path, hook("a", there)) as it:
+        it.fire()
+        await it.quiet()
+        it.now += 200 * DAY
+        await it.restart()
+        assert it.outbox.channels()[0].delivered_at == T0
 
 
 async def test_there_is_nothing_to_send_again_to_a_channel_that_is_not_there(path: Path) -> None:
@@ -542,7 +666,7 @@ async def test_a_test_is_sent_to_one_or_all_and_says_what_happened(path: Path) -
             assert it.outbox.redeliver() == 0
             assert [channel.dead for channel in it.outbox.channels()] == [0, 0, 0]
             assert it.failed == []
-            assert it.delivered == ["well", "off"]
+            assert it.delivered == ["well"]
 
 
 async def test_a_test_of_a_disabled_channel_says_how_to_enable_it(path: Path) -> None:

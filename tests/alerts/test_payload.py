@@ -38,7 +38,9 @@ def test_the_example_of_the_document_is_what_is_written() -> None:
         count=3,
         window_ends_at=T0 + 43_200,
         message="daily passed 80 %: $8.01 of $10.00 spent",
-        advice="Raise it with `budgetd limits set daily AMOUNT`, or let it be.",
+        advice=(
+            "To raise it, press e in budgettop or edit daily in budget.toml; g grants more for this window."
+        ),
     )
     id = "msg_4f1c9a7e0b6d4c7f9a3e2d1b0c9f8e7d"
     assert json.loads(payload.write(row, "updated", id, T0 + 2, DaemonPart("workshop", "0.1.0"))) == example

@@ -145,14 +145,16 @@ class Steered:
 
     def start(self) -> None:
         self.accounts = NotedAccounts(self.path, self.file.budget())
-        outbox = Outbox(
+        self.outbox = Outbox(
             self.accounts.ledger,
             self.accounts.clock,
             failed=self.accounts.desk.delivery_failed,
             delivered=self.accounts.desk.delivery_works,
             changed=self.accounts.changed,
         )
-        self.commands = Commands(self.accounts, self.accounts, outbox, self.file, self.accounts.configure)
+        self.commands = Commands(
+            self.accounts, self.accounts, self.outbox, self.file, self.accounts.configure
+        )
 
     async def restart(self) -> None:
         await self.accounts.ledger.close()

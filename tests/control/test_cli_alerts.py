@@ -184,6 +184,18 @@ def test_ack_names_alerts_or_all(commands, arguments, ids) -> None:
             Channel("ops", "webhook", "https://x", "warning", disabled_at=60.0, disabled_reason="gone"),
             "disabled Thu 01 Jan 00:01: gone",
         ),
+        (
+            Channel(
+                "ops",
+                "webhook",
+                "https://x",
+                "warning",
+                disabled_reason="the channel is switched off",
+                delivered_at=60.0,
+                error="answered 503",
+            ),
+            "  the channel is switched off",
+        ),
     ],
 )
 def test_a_channel_is_told_with_how_it_goes(commands, channel, says) -> None:

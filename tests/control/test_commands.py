@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from budgetd.alerts.settings import AlertsSection, ChannelSection
 from budgetd.budget_file import EditRefusedError
 from budgetd.control.errors import CommandError
 from budgetd.control.needs import Peer
@@ -229,6 +230,17 @@ async def test_acknowledging_tells_how_many_waited(steered: Steered) -> None:
     assert await steered.call(Acknowledge(id=1, alert_ids=[2])) == {"acknowledged": 0}
     assert await steered.call(Acknowledge(id=1, alert_ids=None)) == {"acknowledged": 2}
     assert [row[:2] for row in steered.audit()] == [("acknowledge", "alert 2"), ("acknowledge", "alert 3, 1")]
+
+
+async def test_nothing_is_sent_again_to_a_channel_that_is_not_there_or_switched_off(
+    steered: Steered,
+) -> None:
+    off = ChannelSection(name="off", kind="exec", command=["true"], enabled=False)
+    steered.outbox.configure(AlertsSection(channels=[off]))
+    error = await refused(steered, Redeliver(id=1, channel="off"))
+    assert (error.code, error.message) == ("conflict", "Nothing is sent to off: the channel is switched off.")
+    error = await refused(steered, Redeliver(id=1, channel="of"))
+    assert (error.code, error.message) == ("not_found", "There is no channel 'of'; there are: off.")
 
 
 async def test_queries_see_the_last_moment(steered: Steered) -> None:

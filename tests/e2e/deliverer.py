@@ -1,6 +1,6 @@
 """A process with a ledger and an outbox, made to be killed: it fires alerts, and its days pass in seconds.
 
-Run as ``python -m e2e.deliverer HOME BEGAN SPEED ALERTS``. SIGUSR1 sends again what was given up on.
+Run as ``python -m e2e.deliverer HOME NOW SPEED ALERTS``. SIGUSR1 sends again what was given up on.
 """
 
 import asyncio
@@ -22,11 +22,16 @@ WAKE_SECONDS = 0.005
 """By the clock on the wall, which the outbox does not look at."""
 
 
-async def main(home: Path, began: float, speed: float, alerts: int) -> None:
+async def main(home: Path, now: float, speed: float, alerts: int) -> None:
+    started = time.monotonic()
+
+    def clock() -> float:
+        return now + (time.monotonic() - started) * speed
+
     ledger = Ledger(home / "ledger.db")
     outbox = Outbox(
         ledger,
-        lambda: began + (time.time() - began) * speed,
+        clock,
         failed=lambda channel, error: None,
         delivered=lambda channel: None,
         changed=lambda: None,
@@ -37,7 +42,7 @@ async def main(home: Path, began: float, speed: float, alerts: int) -> None:
     waking = asyncio.create_task(_wake(outbox))
     print("up", flush=True)
     while (id := ledger.next_alert_id()) <= alerts:
-        _fire(ledger, outbox, id, began + (time.time() - began) * speed)
+        _fire(ledger, outbox, id, clock())
         await asyncio.sleep(FIRE_SECONDS)
     await waking
 
@@ -65,5 +70,5 @@ async def _wake(outbox: Outbox) -> None:
 
 
 if __name__ == "__main__":
-    home, began, speed, alerts = sys.argv[1:]
-    asyncio.run(main(Path(home), float(began), float(speed), int(alerts)))
+    home, now, speed, alerts = sys.argv[1:]
+    asyncio.run(main(Path(home), float(now), float(speed), int(alerts)))

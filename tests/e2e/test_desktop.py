@@ -34,9 +34,6 @@ url = """
 
 HELD = f'[[limits]]\nname = "ask me"\nwindow = "day"\nlimit_cents = 0\n{HOLD}'
 
-KEPT = os.environ.get("BUDGETD_SCREENSHOTS")
-"""The folder where the picture is kept, if one is wanted."""
-
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[place.Desktop]:
@@ -63,13 +60,11 @@ def home(shown: place.Desktop, hook: Receiver) -> Iterator[Home]:
 
 
 def test_a_refusal_is_seen_and_acknowledged_there(
-    background: Background, home: Home, shown: place.Desktop, tmp_path: Path
+    background: Background, home: Home, shown: place.Desktop
 ) -> None:
     empty = shown.colours()
     assert ask(background, home) == [402]
     shown.until(lambda: shown.count() == 1 and shown.colours() > empty)
-    shown.photograph((Path(KEPT) if KEPT else tmp_path) / "desktop.png")
-
     shown.press(TITLES["acknowledge"])
     state = home.wait_for(lambda state: state.alerts and state.alerts[0].state == "acknowledged")
     user = pwd.getpwuid(os.getuid()).pw_name

@@ -20,6 +20,9 @@ SECONDS = 20.0
 
 SIZE = "900x200x24"
 
+CROPPED = ("-trim", "+repage", "-strip", "-colors", "64")
+"""Without the empty part of the screen, and small."""
+
 PING = "org.freedesktop.DBus.Peer.Ping"
 
 BUS = """<busconfig>
@@ -34,9 +37,19 @@ width = (300, 760)
 height = 400
 origin = top-left
 offset = 20x20
-font = Monospace 12
+font = DejaVu Sans 12
+line_height = 4
+padding = 14
+horizontal_padding = 18
+frame_width = 2
+frame_color = "#e5a53d"
 markup = full
+show_indicators = no
 history_length = 100
+[urgency_normal]
+background = "#1e2430"
+foreground = "#e6e9ef"
+timeout = 0
 """
 
 CHOOSE = """#!/bin/sh
@@ -126,12 +139,12 @@ class Desktop:
         (self.folder / "wanted").write_text(f"#{button} (")
         self._ask("dunstctl", "context")
 
-    def photograph(self, there: Path) -> None:
-        """Keep what the screen shows, as a PNG."""
+    def photograph(self, there: Path, *options: str) -> None:
+        """Keep what the screen shows, as a PNG; options like `CROPPED` are for `convert`."""
         image = subprocess.run(
             ["xwd", "-root", "-silent"], env=self.environ, capture_output=True, check=True
         ).stdout
-        subprocess.run(["convert", "xwd:-", str(there)], input=image, check=True)
+        subprocess.run(["convert", "xwd:-", *options, str(there)], input=image, check=True)
 
     def colours(self) -> int:
         """How many the screen shows; an empty one has one."""

@@ -9,22 +9,28 @@ DELAYS = (0.0, 5.0, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR)
 
 ATTEMPTS = len(DELAYS)
 
+SECOND_ROUND_SECONDS = 72 * HOUR
+"""How long what was given up on for lack of an answer may get a second round of attempts: once its channel
+takes another message.
+"""
+
 LONGEST = 12 * HOUR
 """No message is put off for longer, whatever its receiver asks for."""
 
 
 def delay_after(attempts: int, chance: float, asked: float | None = None) -> float | None:
-    """Seconds until the next attempt after so many have failed; None: there is none.
+    """Seconds until the next attempt after so many have failed; None: that was the last of its round.
 
     Args:
-        attempts: that were made, at least one.
+        attempts: that were made, at least one; those of a second round come on top.
         chance: from [0, 1), by which the delay is spread over its whole range, so that many messages that
             failed together do not come again together.
         asked: seconds that the receiver asked to be left alone.
     """
-    if attempts >= ATTEMPTS:
+    number = attempts % ATTEMPTS
+    if number == 0:
         return None
-    return min(max(DELAYS[attempts] * chance, asked or 0.0), LONGEST)
+    return min(max(DELAYS[number] * chance, asked or 0.0), LONGEST)
 
 
 def retry_after(header: str, now: float) -> float | None:

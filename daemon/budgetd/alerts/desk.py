@@ -15,7 +15,7 @@ from budgetd.alerts.outlook import Outlook
 from budgetd.alerts.register import Register
 from budgetd.alerts.rules import limits as limit_rules
 from budgetd.alerts.rules import running, spending
-from budgetd.alerts.settings import SHORT_FORM, AlertsSection
+from budgetd.alerts.settings import AlertsSection
 from budgetd.budget.burn import Burn
 from budgetd.budget.counters import Window
 from budgetd.budget.decision import Crossing, Reason
@@ -67,10 +67,6 @@ class Desk:
     def configure(self, settings: AlertsSection) -> None:
         """Go by other settings. Raises ValueError if their quiet hours are none."""
         self._register.configure(settings)
-        names = {channel.name for channel in settings.channels} | {SHORT_FORM}
-        for alert in self.board.open_of("delivery"):
-            if alert.subject not in names:
-                self._register.end(alert, "the channel is gone")
 
     def tell(self, teller: Teller) -> None:
         """Give word of alerts to the channels from now on, of those that have not been told to begin with."""
@@ -196,6 +192,9 @@ class Desk:
                 continue
             if not self._register.is_on(alert.rule):
                 self._register.end(alert, "the rule was switched off", quietly=True)
+                continue
+            if alert.rule == "delivery" and not self._register.sends_to(alert.subject):
+                self._register.end(alert, "nothing is sent there any more")
                 continue
             window = _find(counters, alert.limit, alert.subject, now) if alert.limit else None
             if window is not None:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from budgetd.alerts.backoff import LONGEST
-from budgetd.alerts.channels.channel import Channel, Message, Retry, Verdict
+from budgetd.alerts.channels.channel import Channel, Message, Verdict, attempt
 from budgetd.alerts.settings import ChannelSection
 from budgetd.ledger.deliveries import Disabled
 from budgetd.ledger.rows import DeliveryRow
@@ -45,6 +45,8 @@ class Lane:
         self.section = section
         self.channel = channel
         self.disabled: Disabled | None = None
+        self.unanswered = True
+        """Whether anything may have been given up on here for lack of an answer."""
         self.task: asyncio.Task[None] | None = None
         self._clock = clock
         self._commit = commit
@@ -94,9 +96,13 @@ class Lane:
                 await self._rest()
                 continue
             self._commit()
-            verdict = await self._attempt(row)
+            message = Message(row.message_id, row.body)
+            verdict = await attempt(self.name, self.channel, message, self._clock())
             del self._waiting[row.id]
-            self._settled(self, row, verdict)
+            try:
+                self._settled(self, row, verdict)
+            except Exception:  # the message stays on record as it was, and is sent again at the next start
+                log.exception("channel %s: what became of a message could not be noted", self.name)
 
     def _next(self) -> DeliveryRow | None:
         """The message whose turn it is."""
@@ -116,14 +122,6 @@ class Lane:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(seconds, 0.0), RECHECK_SECONDS)):
                 await self._woken.wait()
-
-    async def _attempt(self, row: DeliveryRow) -> Verdict:
-        """One attempt; a channel that stumbles over itself must not end the lane."""
-        try:
-            return await self.channel.deliver(Message(row.message_id, row.body), self._clock())
-        except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the url
-            log.error("channel %s stumbled: %s", self.name, type(error).__name__)  # noqa: TRY400
-            return Retry(f"budgetd stumbled over it: {type(error).__name__}")
 
 
 def _turn(row: DeliveryRow) -> tuple[bool, float, int]:

@@ -15,6 +15,10 @@ class Teller(Protocol):
         """Note what is to be sent, for the same commit as the alert."""
         ...
 
+    def sends_to(self, channel: str) -> bool:
+        """Whether anything is sent to a channel."""
+        ...
+
 
 class Counters(Protocol):
     """The counters in force: `budgetd.budget.guard`."""

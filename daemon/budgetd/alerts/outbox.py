@@ -5,8 +5,6 @@ given up on is kept, and can be sent again by a person.
 """
 
 import asyncio
-import contextlib
-import logging
 import random
 import socket
 import uuid
@@ -16,29 +14,24 @@ from importlib.metadata import version
 import msgspec
 
 from budgetd.alerts import payload
-from budgetd.alerts.backoff import delay_after
-from budgetd.alerts.channels.channel import Channel, Delivered, Failed, Gone, Retry, Verdict
-from budgetd.alerts.channels.make import MAKE, Make, url_of
+from budgetd.alerts.channels.channel import Channel
+from budgetd.alerts.channels.make import MAKE, Make, mark_of
+from budgetd.alerts.dispatch import Dispatch
 from budgetd.alerts.lane import Lane
 from budgetd.alerts.lifecycle import Word
 from budgetd.alerts.roster import Roster
 from budgetd.alerts.settings import AlertsSection, ChannelSection
-from budgetd.alerts.target import TargetError, mark
 from budgetd.alerts.trial import try_out
-from budgetd.errors import LedgerError
-from budgetd.ledger import deliveries
-from budgetd.ledger.deliveries import Disabled, Tally
-from budgetd.ledger.rows import AlertRow, DeliveryRow
-from budgetd.ledger.schema import INSERT_DELIVERY
+from budgetd.ledger.deliveries import Deliveries, Disabled, Tally
+from budgetd.ledger.rows import AlertRow
 from budgetd.ledger.writer import Ledger
 from budgetwire import messages as wire
-
-log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 2.0
 """How long attempts that are under way may go on when the daemon is told to stop."""
 
-RANK = {"info": 0, "warning": 1, "critical": 2}
+PRUNE_SECONDS = 86400.0
+"""How often what is old is let go of."""
 
 
 class Outbox:
@@ -66,17 +59,18 @@ class Outbox:
             make: what makes a channel of a section, by kind.
             chance: a new number from [0, 1) at each call.
         """
-        self._ledger = ledger
         self._clock = clock
-        self._failed = failed
-        self._delivered = delivered
         self._changed = changed
-        self._chance = chance
         self._daemon = payload.DaemonPart(socket.gethostname(), version("budgettop"))
+        self._deliveries = Deliveries(ledger)
         self._roster = Roster(make)
         self._lanes: dict[str, Lane] = {}
         """Of the channels that are switched on."""
+        self._dispatch = Dispatch(
+            self._lanes, self._deliveries, clock, chance, failed=failed, delivered=delivered, changed=changed
+        )
         self._started = False
+        self._pruned_at = float("-inf")
 
     # running
 
@@ -88,8 +82,8 @@ class Outbox:
         on = self._roster.on()
         for name in self._lanes.keys() - set(on):
             self._close(self._lanes.pop(name))
-        self._commit()
-        disabled = deliveries.disabled(self._ledger.db)
+        self._deliveries.commit()
+        disabled = self._deliveries.disabled()
         for name in on:
             self._open(name, disabled.get(name))
         self._take_up()
@@ -98,6 +92,7 @@ class Outbox:
     def start(self) -> None:
         """Deliver from now on, what an earlier daemon left to begin with."""
         self._started = True
+        self._prune(self._clock())
         for lane in self._lanes.values():
             lane.start()
 
@@ -125,14 +120,19 @@ class Outbox:
         """Write word of an alert for every channel that wants it. It is committed with whatever else is noted
         before the event loop goes on, and sent after that.
         """
-        names = [name for name in self._lanes if _wants(self._roster.sections[name], alert, event)]
+        names = self._roster.wanting(alert, event)
         if not names:
             return
+        self._prune(now)
         id = _new_message_id()
         body = payload.write(alert, event, id, now, self._daemon)
         for name in names:
-            self._place(name, alert.id, event, id, body, now)
+            self._dispatch.send(name, alert.id, event, id, body)
         self._changed()
+
+    def sends_to(self, channel: str) -> bool:
+        """Whether anything is sent to a channel: it is configured and switched on."""
+        return channel in self._lanes
 
     async def test(self, channel: str | None = None) -> list[wire.TestOutcome]:
         """Send one test to a channel, or to each that is switched on, and wait for what happens. Raises
@@ -147,9 +147,7 @@ class Outbox:
         Raises KeyError where no such channel is switched on, LedgerError: nothing changed.
         """
         lanes = [*self._lanes.values()] if channel is None else [self._lanes[channel]]
-        names = [lane.name for lane in lanes]
-        enabling = [statement for name in names for statement in deliveries.enable(name)]
-        count = self._ledger.write_all([*enabling, deliveries.revive(names, self._clock())])
+        count = self._deliveries.revive([lane.name for lane in lanes], self._clock())
         for lane in lanes:
             lane.disabled = None
         self._take_up()
@@ -160,15 +158,15 @@ class Outbox:
 
     def channels(self) -> list[wire.Channel]:
         """Every channel, in the order of the file, and how it does."""
-        self._commit()
-        tallies = deliveries.tallies(self._ledger.db)
+        self._deliveries.commit()
+        tallies = self._deliveries.tallies()
         sections = self._roster.sections.values()
         return [self._shown(section, tallies.get(section.name, Tally())) for section in sections]
 
     def deliveries(self, alert_id: int | None = None) -> list[wire.Delivery]:
         """What was sent of an alert, or of all, newest first."""
-        self._commit()
-        return deliveries.deliveries(self._ledger.db, alert_id)
+        self._deliveries.commit()
+        return self._deliveries.shown(alert_id)
 
     def _shown(self, section: ChannelSection, tally: Tally) -> wire.Channel:
         lane = self._lanes.get(section.name)
@@ -193,13 +191,14 @@ class Outbox:
         section, channel = self._roster.sections[name], self._roster.channels[name]
         lane = self._lanes.get(name)
         if lane is None:
-            lane = Lane(section, channel, self._clock, commit=self._commit, settled=self._settle)
+            commit, settled = self._deliveries.commit, self._dispatch.settle
+            lane = Lane(section, channel, self._clock, commit=commit, settled=settled)
             self._lanes[name] = lane
             if self._started:
                 lane.start()
         lane.section, lane.channel = section, channel
-        if disabled is not None and disabled.mark != _mark(section):
-            self._add(*deliveries.enable(name))
+        if disabled is not None and disabled.mark != mark_of(section):
+            self._deliveries.enable(name)
             disabled = None
         lane.disabled = disabled
 
@@ -210,136 +209,31 @@ class Outbox:
 
     def _take_up(self) -> None:
         """Let everything that is to be delivered wait in its lane, or die where there is none."""
-        for row in deliveries.pending(self._ledger.db):
+        for row in self._deliveries.pending():
             lane = self._lanes.get(row.channel)
             if lane is not None:
                 lane.add(row)
             else:
-                self._update(row, state="dead", error=self._roster.why_off(row.channel))
+                self._deliveries.update(row, state="dead", error=self._roster.why_off(row.channel))
 
-    def _place(self, name: str, alert_id: int, event: payload.Event, id: str, body: str, now: float) -> None:
-        """Write a message for a channel, or for the one that stands in where that one is disabled."""
-        lane = self._lanes.get(name)
-        if lane is None or lane.holds(id) or deliveries.has_message(self._ledger.db, alert_id, id, name):
-            return
-        row = DeliveryRow(
-            id=self._ledger.next_delivery_id(),
-            alert_id=alert_id,
-            channel=name,
-            event=event,
-            message_id=id,
-            body=body,
-            created_at=now,
-            due_at=now,
-        )
-        if lane.disabled is not None:
-            why = f"the channel is disabled: {lane.disabled.reason}"
-            row = msgspec.structs.replace(row, state="dead", error=why)
-        self._add((INSERT_DELIVERY, msgspec.structs.astuple(row)))
-        if lane.disabled is None:
-            lane.add(row)
-        else:
-            self._fall_back(row)
-
-    # what became of an attempt
-
-    def _settle(self, lane: Lane, row: DeliveryRow, verdict: Verdict) -> None:
-        now = self._clock()
-        row = msgspec.structs.replace(row, attempts=row.attempts + 1)
-        match verdict:
-            case Delivered():
-                self._update(row, state="delivered", delivered_at=now, error="")
-                self._delivered(lane.name)
-            case Retry(reason, after):
-                self._try_again(lane, row, reason, delay_after(row.attempts, self._chance(), after), now)
-            case Failed(reason):
-                self._give_up(row, reason)
-            case Gone(reason):
-                self._disable(lane, row, reason, now)
-        self._changed()
-
-    def _try_again(self, lane: Lane, row: DeliveryRow, reason: str, delay: float | None, now: float) -> None:
-        if delay is None:
-            self._give_up(row, reason)
-            return
-        log.info("channel %s: %s; attempt %d follows", lane.name, reason, row.attempts + 1)
-        lane.add(self._update(row, due_at=now + delay, error=reason))
-        if row.attempts == lane.section.fallback_after:
-            self._fall_back(row)
-
-    def _give_up(self, row: DeliveryRow, reason: str) -> None:
-        """Let a message be until a person asks for it."""
-        log.warning("channel %s: given up on a message: %s", row.channel, reason)
-        self._update(row, state="dead", error=reason)
-        self._fall_back(row)
-        if payload.read(row.body).alert.rule != "delivery":
-            self._failed(row.channel, reason)
-
-    def _disable(self, lane: Lane, row: DeliveryRow, reason: str, now: float) -> None:
-        """Send nothing there any more, and give up on everything that waits."""
-        log.warning("channel %s: disabled: %s", lane.name, reason)
-        lane.disabled = Disabled(now, reason, _mark(lane.section))
-        self._add(*deliveries.disable(lane.name, lane.disabled))
-        for each in (row, *lane.empty()):
-            self._update(each, state="dead", error=reason)
-            self._fall_back(each)
-        self._failed(lane.name, reason)
-
-    def _fall_back(self, row: DeliveryRow) -> None:
-        """Give the message to the channel that stands in, if there is one, and it has not had it."""
-        section = self._roster.sections.get(row.channel)
-        if section is not None and section.fallback is not None and row.alert_id is not None:
-            now = self._clock()
-            self._place(section.fallback, row.alert_id, row.event, row.message_id, row.body, now)
+    def _prune(self, now: float) -> None:
+        """Let go of what is old, now and then."""
+        if not 0 <= now - self._pruned_at < PRUNE_SECONDS:
+            self._pruned_at = now
+            self._deliveries.prune(now)
 
     async def _test(self, name: str, channel: Channel) -> wire.TestOutcome:
-        ids = self._ledger.next_delivery_id(), _new_message_id()
+        ids = self._deliveries.next_id(), _new_message_id()
         row, outcome = await try_out(name, channel, ids, self._clock, self._daemon)
-        self._add((INSERT_DELIVERY, msgspec.structs.astuple(row)))
+        self._deliveries.add(row)
         self._changed()
         lane = self._lanes.get(name)
-        if lane is None or lane.disabled is None:
-            if outcome.delivered:
-                self._delivered(name)
-            return outcome
-        detail = f"{outcome.detail}; it stays disabled until `budgetd alerts redeliver {name}`"
-        return msgspec.structs.replace(outcome, detail=detail)
-
-    # the ledger
-
-    def _update(self, row: DeliveryRow, **fields: object) -> DeliveryRow:
-        """Record how a message stands now."""
-        row = msgspec.structs.replace(row, **fields)
-        self._add(deliveries.update(row))
-        return row
-
-    def _add(self, *statements: tuple[str, tuple[object, ...]]) -> None:
-        for sql, values in statements:
-            self._ledger.add(sql, values)
-
-    def _commit(self) -> None:
-        """See that what was noted is on record. Where the disk fails, word goes out all the same."""
-        with contextlib.suppress(LedgerError):
-            self._ledger.flush()
-
-
-def _wants(section: ChannelSection, alert: AlertRow, event: str) -> bool:
-    """Whether a channel is to be told. That it fails it is not told itself."""
-    if alert.rule == "delivery" and alert.subject == section.name:
-        return False
-    if event == "resolved" and not section.resolved:
-        return False
-    return RANK[alert.severity] >= RANK[section.severity] and (
-        section.rules is None or alert.rule in section.rules
-    )
-
-
-def _mark(section: ChannelSection) -> str:
-    """What tells the url of a channel from another; empty for what has none, or one that cannot be read."""
-    try:
-        return mark(url_of(section).read())
-    except TargetError:
-        return ""
+        if lane is not None and lane.disabled is not None:
+            detail = f"{outcome.detail}; it stays disabled until `budgetd alerts redeliver {name}`"
+            return msgspec.structs.replace(outcome, detail=detail)
+        if lane is not None and outcome.delivered:
+            self._dispatch.arrived(lane)
+        return outcome
 
 
 def _new_message_id() -> str:

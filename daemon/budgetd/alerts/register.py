@@ -48,6 +48,10 @@ class Register:
         """Whether a rule fires."""
         return bool(self.rules.request_over_cents if rule == "request_over" else getattr(self.rules, rule))
 
+    def sends_to(self, channel: str) -> bool:
+        """Whether anything is sent to a channel, as far as is known."""
+        return self.teller is None or self.teller.sends_to(channel)
+
     def fire(self, finding: Finding) -> AlertRow | None:
         """Enter what was found, as a new alert or once more; None if its rule is switched off."""
         alert = self._enter(finding)

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from budgetd.alerts.channels.channel import Channel
 from budgetd.alerts.channels.make import Make
 from budgetd.alerts.settings import SHORT_FORM, AlertsSection, ChannelSection
+from budgetd.ledger.rows import AlertRow
+
+RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
 class Roster:
@@ -33,6 +36,10 @@ class Roster:
         """The names of those that are switched on."""
         return [name for name in self.sections if not self.why_off(name)]
 
+    def wanting(self, alert: AlertRow, event: str) -> list[str]:
+        """The names of those that are switched on and to be told of an alert."""
+        return [name for name in self.on() if _wants(self.sections[name], alert, event)]
+
     def why_off(self, name: str) -> str:
         """Why the configuration lets nothing be sent to a channel; empty where it does."""
         if name not in self.sections:
@@ -43,3 +50,14 @@ class Roster:
 
     def _made(self, section: ChannelSection) -> Channel:
         return self._make[section.kind](section)
+
+
+def _wants(section: ChannelSection, alert: AlertRow, event: str) -> bool:
+    """Whether a channel is to be told. That it fails it is not told itself."""
+    if alert.rule == "delivery" and alert.subject == section.name:
+        return False
+    if event == "resolved" and not section.resolved:
+        return False
+    return RANK[alert.severity] >= RANK[section.severity] and (
+        section.rules is None or alert.rule in section.rules
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from budgetd.alerts import payload
-from budgetd.alerts.channels.channel import Channel, Delivered, Message
+from budgetd.alerts.channels.channel import Channel, Delivered, Message, attempt
 from budgetd.ledger.rows import DeliveryRow
 from budgetwire.messages import TestOutcome
 
@@ -27,7 +27,7 @@ async def try_out(
     now = clock()
     row_id, message_id = ids
     body = payload.write(payload.sample(name, now), "test", message_id, now, daemon)
-    verdict = await channel.deliver(Message(message_id, body), now)
+    verdict = await attempt(name, channel, Message(message_id, body), now)
     delivered = isinstance(verdict, Delivered)
     error = "" if isinstance(verdict, Delivered) else verdict.reason
     row = DeliveryRow(

@@ -9,6 +9,7 @@ import msgspec
 from budgetd.cli.call import call
 from budgetd.cli.table import clock, plain, table
 from budgetd.errors import BudgetdError
+from budgetd.ledger.deliveries import KEPT_DAYS
 from budgetwire.messages import (
     Acknowledge,
     AcknowledgeReply,
@@ -39,7 +40,7 @@ class Length(click.ParamType[int]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Seconds."""
-        found = re.fullmatch(r"([1-9]\d{0,3})([mhd])", str(value))
+        found = re.fullmatch(r"([1-9]\d{0,8})([mhd])", str(value))
         if found is None:
             self.fail(f"{value!r} is not a time like 30m, 1h or 2d.", param, ctx)
         return int(found[1]) * _SECONDS[found[2]]
@@ -61,10 +62,10 @@ Examples:
 @click.option(
     "--state", type=click.Choice(["firing", "snoozed", "acknowledged", "resolved"]), help="Only these."
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON; protocol/README.md tells the fields.")
 @click.pass_context
 def alerts(context: click.Context, count: int, state: str | None, as_json: bool) -> None:
-    """Show alerts, the newest first, or do something about them."""
+    """Show alerts, newest first, or act on them."""
     if context.invoked_subcommand is not None:
         return
     found = _query(QueryAlerts(id=0, count=count, state=state))  # pyright: ignore[reportArgumentType]
@@ -91,7 +92,7 @@ def show(id: int) -> None:
         heads = ("CHANNEL", "WHAT", "WHEN", ">ATTEMPTS", "STATE", "")
         click.echo(table(heads, [_delivery(each) for each in reply.deliveries]))
     else:
-        click.echo("No channel was told of it.")
+        click.echo(f"No channel was told of it in the last {KEPT_DAYS} days.")
 
 
 @alerts.command(epilog="Example: budgetd alerts snooze 17 18 --for 2h")
@@ -109,7 +110,7 @@ def snooze(ids: tuple[int, ...], everything: bool, seconds: int) -> None:
 
 
 @alerts.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON; protocol/README.md tells the fields.")
 def channels(as_json: bool) -> None:
     """Show where alerts are sent, and how that goes."""
     found = msgspec.convert(call(lambda id: QueryChannels(id=id)), QueryChannelsReply).channels
@@ -147,7 +148,10 @@ def redeliver(channel: str | None) -> None:
 @click.argument("ids", nargs=-1, type=int, metavar="ID...")
 @click.option("--all", "everything", is_flag=True, help="Acknowledge every alert.")
 def ack(ids: tuple[int, ...], everything: bool) -> None:
-    """Acknowledge alerts by the ids that `budgetd alerts` shows."""
+    """Acknowledge alerts by their ids.
+
+    `budgetd alerts` shows them.
+    """
     if bool(ids) == everything:
         raise click.UsageError("Name the ids, or say --all.")
     result = call(lambda id: Acknowledge(id=id, alert_ids=None if everything else list(ids)))
@@ -170,7 +174,7 @@ def _describe(alert: Alert) -> str:
         ("what", alert.message),
         ("do", alert.advice),
         ("rule", f"{alert.rule}, {alert.severity}"),
-        ("limit", " / ".join(filter(None, (alert.limit, alert.subject)))),
+        ("limit" if alert.limit else "about", " / ".join(filter(None, (alert.limit, alert.subject)))),
         ("fired", clock(alert.fired_at)),
         ("count", f"{alert.count:,}, the last at {clock(alert.last_at)}" if alert.count > 1 else ""),
         ("state", alert.state),
@@ -197,6 +201,8 @@ def _delivery(delivery: Delivery) -> tuple[str, ...]:
 def _channel(channel: Channel) -> tuple[str, ...]:
     if channel.disabled_at is not None:
         how = f"disabled {clock(channel.disabled_at)}: {channel.disabled_reason}"
+    elif channel.disabled_reason:
+        how = channel.disabled_reason
     elif channel.error:
         how = f"failing: {channel.error}"
     elif channel.delivered_at is not None:

@@ -16,6 +16,7 @@ from budgetd.ledger.rows import AlertRow
 from budgetwire.messages import (
     Acknowledge,
     AcknowledgeReply,
+    Channel,
     QueryAlerts,
     QueryAlertsReply,
     QueryChannels,
@@ -104,19 +105,23 @@ class AlertCommands:
         return await asyncio.to_thread(read)
 
     async def _send_test(self, call: SendTest) -> SendTestReply:
-        self._check_channel(call.channel)
+        if call.channel is not None:
+            self._channel(call.channel)
         return SendTestReply(tests=await self._outbox.test(call.channel))
 
     def _redeliver(self, call: Redeliver, peer: Peer) -> RedeliverReply:
-        self._check_channel(call.channel)
+        if call.channel is not None and not self._outbox.sends_to(call.channel):
+            why = self._channel(call.channel).disabled_reason
+            raise CommandError("conflict", f"Nothing is sent to {call.channel}: {why}.", "channel")
         with self._audit.change(peer, "redeliver", call.channel or "all", "dead", "pending"):
             return RedeliverReply(deliveries=self._outbox.redeliver(call.channel))
 
-    def _check_channel(self, name: str | None) -> None:
-        known = [channel.name for channel in self._outbox.channels()]
-        if name is not None and name not in known:
+    def _channel(self, name: str) -> Channel:
+        known = {channel.name: channel for channel in self._outbox.channels()}
+        if name not in known:
             names = f"there are: {', '.join(known)}." if known else "none is configured."
             raise CommandError("not_found", f"There is no channel {name[:40]!r}; {names}", "channel")
+        return known[name]
 
     def _waiting(self, ids: list[int] | None, now: float) -> list[AlertRow]:
         """Those of them that fire or are snoozed."""

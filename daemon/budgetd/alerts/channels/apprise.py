@@ -76,6 +76,6 @@ def _judge(code: int, complaint: str) -> Verdict:
         case apprise_child.NO_SERVICE:
             return Failed("apprise cannot use its url; apprise's page of the service says how it is written")
         case apprise_child.NOT_INSTALLED:
-            return Failed("apprise is not installed: pip install 'budgettop[apprise]'")
+            return Failed(f"apprise is not installed: {sys.executable} -m pip install apprise")
         case _:
             return Retry(f"apprise stumbled (exit code {code})")

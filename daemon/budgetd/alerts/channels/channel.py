@@ -1,8 +1,11 @@
 """What every channel does: take one message to where it leads, once, and say what became of it."""
 
+import logging
 from typing import Protocol, TypeAlias
 
 import msgspec
+
+log = logging.getLogger(__name__)
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -59,3 +62,12 @@ class Channel(Protocol):
         it is cancelled, nothing that it started goes on.
         """
         ...
+
+
+async def attempt(name: str, channel: Channel, message: Message, now: float) -> Verdict:
+    """Have a channel deliver a message. One that stumbles over itself must not take its caller along."""
+    try:
+        return await channel.deliver(message, now)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the url
+        log.error("channel %s stumbled: %s", name, type(error).__name__)  # noqa: TRY400
+        return Retry(f"budgetd stumbled over it: {type(error).__name__}")

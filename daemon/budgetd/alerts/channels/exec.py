@@ -1,11 +1,15 @@
 """A program that is run for each message, with the message on its standard input. No shell."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from budgetd.alerts.channels.channel import Delivered, Failed, Message, Retry, Verdict
 from budgetd.alerts.channels.process import run
 from budgetd.alerts.target import plain, secrets_in
+
+PASSING = {errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETXTBSY}
+"""Errors of a machine that is short of something, or of a program that is just being written."""
 
 
 class Exec:
@@ -32,7 +36,8 @@ class Exec:
         except TimeoutError:
             return Retry(f"{self.target} did not end within {self._timeout_seconds:g} s, and was killed")
         except OSError as error:
-            return Failed(f"{self.target} cannot be run: {(error.strerror or str(error)).lower()}")
+            why = f"{self.target} cannot be run: {(error.strerror or str(error)).lower()}"
+            return Retry(why) if error.errno in PASSING else Failed(why)
         if ended.code == 0:
             return Delivered("exit code 0")
         how = f"exit code {ended.code}" if ended.code > 0 else f"killed by signal {-ended.code}"

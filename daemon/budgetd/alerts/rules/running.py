@@ -25,10 +25,11 @@ def unknown_model(provider: str, model: str) -> Finding:
     return Finding(
         rule="unknown_model",
         severity="warning",
-        message=(
-            f"no price is known for {shown(model)} of {shown(provider)}: it counts at the provider's dearest"
+        message=f"no price is known for {shown(model)} of {shown(provider)}",
+        advice=(
+            "It counts at the provider's dearest, unless unknown_model refuses it. `budgetd sync-pricing`"
+            " looks for its price; or set it in [pricing.overrides] of config.toml."
         ),
-        advice="`budgetd sync-pricing` looks for it; or set its price in [pricing.overrides] of config.toml.",
         subject=f"{provider}/{model}",
     )
 
@@ -77,7 +78,10 @@ def delivery_failing(channel: str, error: str) -> Finding:
         rule="delivery",
         severity="warning",
         message=f"alerts do not arrive at {channel}: {error}",
-        advice=f"`budgetd alerts test {channel}` tries it; what was not delivered is kept and tried again.",
+        advice=(
+            f"`budgetd alerts test {channel}` tries it; `budgetd alerts redeliver {channel}` sends what was"
+            " given up on."
+        ),
         subject=channel,
     )
 
