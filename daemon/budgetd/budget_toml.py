@@ -128,8 +128,9 @@ def read_budget(file: TomlFile, upstreams: Mapping[str, Upstream] = WELL_KNOWN) 
         count_subscription=budget.count_subscription,
         users=_keys(file, content.users),
         alert_webhook=budget.alert_webhook,
-        warnings=tuple(
-            warning for section in content.limits for warning in _warnings(file, section, upstreams)
+        warnings=(
+            *_short_warnings(file, budget),
+            *(warning for section in content.limits for warning in _warnings(file, section, upstreams)),
         ),
     )
 
@@ -237,6 +238,13 @@ def _keys(file: TomlFile, users: dict[str, UserSection]) -> dict[str, str]:
             if owners.setdefault(key, name) != name:
                 raise file.error(["users", name, "keys"], f"{key} is already {owners[key]}'s.")
     return owners
+
+
+def _short_warnings(file: TomlFile, section: BudgetSection) -> list[str]:
+    if section.reject_on_exceed or not section.fallback_model_on_exceed:
+        return []
+    useless = "fallback_model_on_exceed is of no use while reject_on_exceed = false lets everything by."
+    return [f"{file.path}: {useless}"]
 
 
 def _warnings(file: TomlFile, section: LimitSection, upstreams: Mapping[str, Upstream]) -> list[str]:

@@ -18,7 +18,7 @@ from budgetd.alerts.quiet import parse_quiet_hours
 from budgetd.alerts.settings import AlertsSection
 from budgetd.pricing.overrides import Overrides, read_overrides
 from budgetd.pricing.settings import PricingSection
-from budgetd.toml_file import TomlFile
+from budgetd.toml_file import Keys, TomlFile
 
 Family = Literal["anthropic", "openai", "gemini", "cohere", "bedrock", "ollama"]
 Billing = Literal["api", "subscription", "free"]
@@ -119,6 +119,9 @@ WELL_KNOWN = {
 RESERVED = {"v1", "v1beta", "v1alpha", "api"}
 """First parts of the providers' own paths, which no upstream may be called."""
 
+_AT_HOST = {urlsplit(each.url).hostname: each for each in WELL_KNOWN.values() if each.billing == "api"}
+"""Whose prices and invoices an upstream goes by whose own name says nothing."""
+
 PLACED: dict[str, Family] = {"azure": "openai", "vertex": "gemini", "bedrock": "bedrock"}
 """Well-known names whose url the person must give."""
 
@@ -190,10 +193,24 @@ def _listen(file: TomlFile, listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def _check_url(file: TomlFile, at: Keys, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # brackets or a port that cannot be
+        good = False
+    if not good or "?" in url or "#" in url:
+        raise file.error(at, f"{url!r} is not an http:// or https:// address without a query.")
+    if "@" in urlsplit(url).netloc:
+        raise file.error(at, "holds a password; keys belong to the client, which sends its own.")
+
+
 def _upstream(file: TomlFile, name: str, section: UpstreamSection) -> Upstream:
     """A section put over what is known of the name."""
     at = ["upstreams", name]
-    known = WELL_KNOWN.get(name)
+    if section.url is not None:
+        _check_url(file, [*at, "url"], section.url)
+    known = WELL_KNOWN.get(name) or _AT_HOST.get(urlsplit(section.url or "").hostname)
     url = section.url or (known.url if known else None)
     dialect = section.dialect or (known.dialect if known else PLACED.get(name))
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) or name in RESERVED:
@@ -202,11 +219,6 @@ def _upstream(file: TomlFile, name: str, section: UpstreamSection) -> Upstream:
         )
     if url is None:
         raise file.error(at, 'needs a `url`, like url = "https://llm.example.com".')
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise file.error([*at, "url"], f"{url!r} is not an http:// or https:// address without a query.")
-    if parts.username or parts.password:
-        raise file.error([*at, "url"], "holds a password; keys belong to the client, which sends its own.")
     if dialect is None:
         raise file.error(at, 'needs a `dialect`: "openai" for any OpenAI-compatible server.')
     return Upstream(

@@ -74,7 +74,7 @@ class Daemon:
         way.
         """
         self._watched = self._stamps()
-        config = load_config(self._places.config)
+        self._started_with = config = load_config(self._places.config)
         budget = self._load_budget(config)
         ledger_path = config.ledger_path or self._places.ledger
         self._lock = lock(ledger_path)
@@ -244,9 +244,12 @@ class Daemon:
 
     def _needs_restart(self, config: Config) -> str:
         """What a running daemon cannot change about itself."""
-        if config.timezone != self._accounts.zone.key:
-            return f"{self._places.config}: `timezone` takes effect when budgetd is started again."
-        return ""
+        before = _fixed(self._started_with)
+        changed = [f"`{key}`" for key, value in _fixed(config).items() if value != before[key]]
+        if not changed:
+            return ""
+        what = " and ".join(changed) + (" takes effect" if len(changed) == 1 else " take effect")
+        return f"{self._places.config}: {what} when budgetd is started again."
 
     def _set_config_error(self, error: str) -> None:
         if self._views.config_error != error:
@@ -255,6 +258,16 @@ class Daemon:
 
     def _stamps(self) -> tuple[object, object]:
         return _stamp(self._places.config), _stamp(self._places.budget)
+
+
+def _fixed(config: Config) -> dict[str, object]:
+    """What a daemon that runs cannot change, by its key in the file."""
+    return {
+        "timezone": config.timezone,
+        "proxy.listen": (config.host, config.port),
+        "ledger.path": config.ledger_path,
+        "ledger.durability": config.durability,
+    }
 
 
 def _stamp(path: Path) -> object:

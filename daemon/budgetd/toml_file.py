@@ -39,7 +39,7 @@ class TomlFile:
         self.path = path
         self.text = ""
         try:
-            self.text = path.read_text(encoding="utf-8")
+            self.text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             pass
         except UnicodeDecodeError as error:
@@ -147,7 +147,7 @@ def _explain(file: TomlFile, message: str, kind: type[msgspec.Struct]) -> Config
 
 
 def _hint(wrong: str, known: list[str], quote: str) -> str:
-    near = difflib.get_close_matches(wrong, known, 1, 0.5)
+    near = difflib.get_close_matches(wrong, known, 1)
     return f"did you mean {quote}{near[0]}{quote}?" if near else f"known here: {', '.join(known)}."
 
 

@@ -1,5 +1,6 @@
 """What a client is told when its request is not let through. Pure."""
 
+import shlex
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -30,9 +31,10 @@ def why_refused(refused: Refused, unbounded: str, zone: ZoneInfo) -> str:
     limit = window.limit
     whose = f"{limit.name} limit" + (f" for {window.subject}" if window.subject else "")
     if refused.reason == "paused":
-        return f"Requests under the {whose} are paused. To resume: `budgetd resume '{limit.name}'`."
+        resume = f"budgetd resume {shlex.quote(limit.name)}"
+        return f"Requests under the {whose} are paused. To resume: `{resume}`."
     if refused.reason == "unbounded" or refused.amount_nusd is None:
-        return f"The {whose} is strict, and the cost of this request has no bound: {unbounded}"
+        return f"The {whose} is strict, and the cost of this request has no bound. {unbounded}"
     cap_nusd = limit.limit_nusd + window.granted_nusd
     left_nusd = cap_nusd - limit.headroom_nusd - window.spent_nusd - window.reserved_nusd
     spent = f"{format_usd(window.spent_nusd)} spent"

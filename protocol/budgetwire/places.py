@@ -34,7 +34,7 @@ def find_places(environ: Mapping[str, str] = os.environ) -> Places:
     named = environ.get("BUDGETD_HOME", "")
     if named:
         home = Path(named)
-        home = home.expanduser() if home.parts[0] == "~" else home.absolute()
+        home = home.expanduser() if home.parts[:1] == ("~",) else home.absolute()
         return Places(
             config=home / "config.toml",
             budget=home / "budget.toml",

@@ -1,6 +1,8 @@
 """The commands that steer and show, against a real control server that answers by a script."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from budgetd import cli
 from budgetd.control.server import CommandError, Peer
 from budgetwire.messages import (
+    Alert,
     Approve,
     Call,
     Change,
@@ -59,12 +62,16 @@ class Views(FakeViews):
         super().__init__()
         self.counters: list[Limit] = [limit()]
         self.requests: list[InFlight] = []
+        self.fired: list[Alert] = []
 
     def limits(self) -> list[Limit]:
         return self.counters
 
     def in_flight(self) -> list[InFlight]:
         return self.requests
+
+    def alerts(self) -> list[Alert]:
+        return self.fired
 
 
 @pytest.fixture
@@ -80,9 +87,8 @@ def views() -> Views:
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path_factory.mktemp("h")
+    (home / "config.toml").write_text('timezone = "Etc/GMT-1"\n')
     monkeypatch.setenv("BUDGETD_HOME", str(home))
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
     return home
 
 
@@ -144,6 +150,8 @@ def test_a_command_makes_its_call_and_says_what_was_done(run, script, arguments,
         (["kill"], "Missing argument 'ID'"),
         (["audit", "--count", "0"], "0 is not in the range"),
         (["estimates", "--since", "-1"], "is not in the range"),
+        (["kill", str(2**64)], "A number is too large."),
+        (["pause", "\udcff"], "A name is not text."),
     ],
 )
 def test_wrong_usage_is_told_and_nothing_is_called(run, script, arguments, says) -> None:
@@ -151,6 +159,28 @@ def test_wrong_usage_is_told_and_nothing_is_called(run, script, arguments, says)
     assert (code, out) == (2, "")
     assert says in err
     assert script.calls == []
+
+
+def test_a_name_that_a_shell_would_take_apart_is_quoted(run) -> None:
+    assert """`budgetd limits undo 'don'"'"'t'` takes""" in run("limits", "set", "don't", "1")[1]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_what_cannot_be_printed_is_told(home: Path) -> None:
+    command = f"exec {sys.executable} -m budgetd.cli --help > /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "budgetd: [Errno 28] No space left on device\n")
+
+
+def test_watching_ends_in_silence_when_it_is_interrupted(run) -> None:
+    """`run` for the server alone."""
+    command = [sys.executable, "-m", "budgetd.cli", "status", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
+        assert watching.stdout is not None
+        watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        _, complaints = watching.communicate()
+    assert (watching.returncode, complaints.strip()) == (130, b"")
 
 
 def test_a_refusal_of_the_daemon_is_passed_on(run, script) -> None:
@@ -181,7 +211,7 @@ def test_every_counter_is_a_line_of_the_table(run, views) -> None:
     assert code == 0
     assert out.splitlines() == [
         "LIMIT            SPENT  RESERVED     CAP    LEFT   USED  RESETS",
-        "daily            $6.42     $0.61  $10.00   $2.97   64 %  Fri 02 Jan 00:00  2 refused",
+        "daily            $6.42     $0.61  $10.00   $2.97   64 %  Fri 02 Jan 01:00  2 refused",
         "研究 / acme�[2J  $0.00            $15.00  $14.00    0 %  rolling 7d"
         "        PAUSED, downgrade to claude-haiku-4-5, strict, $5.00 granted",
         "free / (none)    $0.00             $0.00   $0.00  100 %  never",
@@ -202,11 +232,21 @@ def test_status_shows_what_is_held_with_what_decides_it(run, views) -> None:
     views.requests = [held, msgspec.structs.replace(held, id=4201, phase="answering")]
     _, out, _ = run("status")
     assert (
-        "HELD 4202 until 00:02: claude-opus-4-8 for acme, about $0.42, by opus / acme;"
+        "HELD 4202 until 01:02: claude-opus-4-8 for acme, about $0.42, by opus / acme;"
         " `budgetd approve 4202` or `budgetd refuse 4202`"
     ) in out.splitlines()
     assert "HELD 4201" not in out
     assert "1 in flight" in out
+
+
+def test_status_shows_the_alerts_that_fire_and_no_others(run, views) -> None:
+    fires = Alert(1, "cap", "critical", "daily", "daily cap reached", 1.0)
+    for number, state in enumerate(("snoozed", "acknowledged", "resolved"), 2):
+        views.fired.append(msgspec.structs.replace(fires, id=number, state=state))
+    views.fired.append(fires)
+    _, out, _ = run("status")
+    told = [line for line in out.splitlines() if line.startswith("alert ")]
+    assert told == ["alert 1  Thu 01 Jan 01:00  daily cap reached"]
 
 
 def test_the_audit_is_told_in_words_and_dollars(run, script) -> None:
@@ -222,9 +262,9 @@ def test_the_audit_is_told_in_words_and_dollars(run, script) -> None:
     assert script.calls == [QueryAudit(id=0, count=3)]
     assert out.splitlines() == [
         "WHEN              WHO             WHAT       OF          BEFORE  AFTER",
-        "Thu 01 Jan 00:00  ada (uid 1000)  approve    request 12  held    let through",
-        "Thu 01 Jan 00:00  ada (uid 1000)  set limit  opus        $5.00   none",
-        "Thu 01 Jan 00:00  ada (uid 1000)  grant      daily       $0.00   $5.00",
+        "Thu 01 Jan 01:00  ada (uid 1000)  approve    request 12  held    let through",
+        "Thu 01 Jan 01:00  ada (uid 1000)  set limit  opus        $5.00   none",
+        "Thu 01 Jan 01:00  ada (uid 1000)  grant      daily       $0.00   $5.00",
     ]
 
 
@@ -253,22 +293,5 @@ def test_estimates_are_told_model_by_model(run, script) -> None:
 def test_every_command_has_help(run, arguments) -> None:
     code, out, _ = run(*arguments, "--help")
     assert code == 0
-    steering = {
-        "limits",
-        "grant",
-        "pause",
-        "resume",
-        "approve",
-        "refuse",
-        "kill",
-        "ack",
-        "audit",
-        "estimates",
-        "alerts",
-        "cost",
-        "export",
-        "prices",
-        "sync-pricing",
-        "reconcile-spend",
-    }
-    assert ("Example" in out) == (arguments[0] in steering)
+    plain = {"serve", "start", "stop", "config-check"}
+    assert ("Example" in out) == (arguments[0] not in plain)

@@ -238,6 +238,12 @@ def test_what_is_odd_but_legal_is_warned_of(path: Path, more: str, warning: str)
     assert warning in said
 
 
+def test_a_fallback_of_the_short_form_that_is_never_asked_for_is_warned_of(path: Path) -> None:
+    path.write_text('[budget]\nreject_on_exceed = false\nfallback_model_on_exceed = "claude-haiku-4-5"\n')
+    (said,) = BudgetFile(path).load().warnings
+    assert said.startswith(f"{path}: fallback_model_on_exceed is of no use while reject_on_exceed = false")
+
+
 def test_an_upstream_of_ones_own_is_known(path: Path) -> None:
     path.write_text(GOOD + 'match = { upstream = "mine" }\n')
     file = BudgetFile(path)

@@ -30,6 +30,13 @@ def test_an_upstream_takes_over_what_is_known_of_its_name(tmp_path: Path) -> Non
     assert (groq.url, groq.dialect, groq.prefix) == ("http://127.0.0.1:9/x", "openai", "/x")
 
 
+def test_an_upstream_of_any_name_is_of_the_provider_at_its_address(tmp_path: Path) -> None:
+    work = load(tmp_path, '[upstreams.work]\nurl = "https://api.anthropic.com/"\n').upstreams["work"]
+    assert (work.name, work.provider, work.dialect) == ("work", "anthropic", "anthropic")
+    local = load(tmp_path, '[upstreams.work]\nurl = "http://127.0.0.1:11434"\ndialect = "openai"\n')
+    assert (local.upstreams["work"].provider, local.upstreams["work"].billing) == ("work", "api")
+
+
 def test_bedrock_needs_the_address_of_its_region_alone(tmp_path: Path) -> None:
     bedrock = load(tmp_path, '[upstreams.bedrock]\nurl = "https://bedrock.example"\n').upstreams["bedrock"]
     assert (bedrock.dialect, bedrock.provider, bedrock.billing) == ("bedrock", "bedrock", "api")
@@ -66,6 +73,9 @@ def test_an_upstream_of_ones_own_needs_address_and_dialect(tmp_path: Path) -> No
         ),
         ('[upstreams.openai]\nurl = "ftp://x"\n', "line 2: `upstreams.openai.url`: 'ftp://x' is not an http"),
         ('[upstreams.openai]\nurl = "https://a:b@x"\n', "holds a password"),
+        ('[upstreams.openai]\nurl = "https://[x"\n', "line 2: `upstreams.openai.url`: 'https://[x' is not"),
+        ('[upstreams.openai]\nurl = "https://x:99999"\n', "'https://x:99999' is not an http:// or https://"),
+        ("daily_limit_cents = 5\n", "line 1: `daily_limit_cents`: unknown key; known here: timezone, proxy,"),
         ('[upstreams.v1]\nurl = "https://x"\ndialect = "openai"\n', "not the start of an API path"),
         (
             '[upstreams.openai]\ndialect = "opneai"\n',
@@ -75,6 +85,11 @@ def test_an_upstream_of_ones_own_needs_address_and_dialect(tmp_path: Path) -> No
 )
 def test_an_error_names_file_line_and_key_and_says_what_to_write(tmp_path, text, message) -> None:
     assert message in error(tmp_path, text)
+
+
+def test_what_an_editor_of_windows_puts_before_the_text_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('timezone = "UTC"\n', encoding="utf-8-sig")
+    assert load_config(tmp_path / "config.toml").timezone == "UTC"
 
 
 def test_a_file_that_is_not_text_is_an_error_in_words(tmp_path: Path) -> None:

@@ -101,6 +101,41 @@ def test_start_and_config_check_say_what_serve_says(home: Home) -> None:
     assert complaint(home, "config-check", str(home.places.budget)) == complaint(home)
 
 
+def test_config_check_names_the_mistakes_of_both_files(home: Home) -> None:
+    home.places.config.write_text("[proxy\n")
+    home.places.budget.write_text("[bugdet]\n")
+    done = budgetd(home.path, "config-check")
+    assert (done.returncode, done.stdout) == (1, "")
+    of_config, of_budget = done.stderr.splitlines()
+    assert of_config.startswith(f"budgetd: {home.places.config}, line 1: ")
+    assert of_budget.startswith(f"budgetd: {home.places.budget}, line 1: ")
+
+
+def test_config_check_knows_the_upstreams_that_are_configured() -> None:
+    limit = '[[limits]]\nname = "mine"\nwindow = "day"\nlimit_cents = 1\nmatch = { upstream = "mine" }\n'
+    with Home({"mine": "http://127.0.0.1:9"}, budget=limit) as home:
+        done = budgetd(home.path, "config-check")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_config_check_takes_a_budget_by_any_name_that_says_so(home: Home) -> None:
+    path = home.path / "team-budget.toml"
+    path.write_text("[budget]\ndaily_limit_cents = 5\n")
+    assert budgetd(home.path, "config-check", str(path)).stdout == f"{path}: fine\n"
+
+
+def test_a_change_that_needs_a_restart_says_so(home: Home) -> None:
+    home.start()
+    text = home.places.config.read_text()
+    home.places.config.write_text(text.replace("127.0.0.1:0", "127.0.0.1:8799") + '[ledger]\npath = "/x"\n')
+    told = home.wait_for(lambda state: state.daemon.config_error).daemon.config_error
+    assert told == (
+        f"{home.places.config}: `proxy.listen` and `ledger.path` take effect when budgetd is started again."
+    )
+    home.places.config.write_text(text)
+    home.wait_for(lambda state: not state.daemon.config_error)
+
+
 def test_a_bad_budget_while_running_leaves_the_last_good_one_in_force(
     background: Background, upstream: Keeping
 ) -> None:

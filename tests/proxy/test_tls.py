@@ -209,7 +209,9 @@ async def test_a_proxy_that_says_nothing_is_a_504(home: Path, monkeypatch: pytes
             await closed.wait()  # nothing is left open
 
 
-@pytest.mark.parametrize("proxy", ["https://127.0.0.1:1", "socks5://127.0.0.1:1", "http://"])
+@pytest.mark.parametrize(
+    "proxy", ["https://127.0.0.1:1", "socks5://127.0.0.1:1", "http://", "http://[x", "x:99999"]
+)
 async def test_a_proxy_of_another_kind_is_refused_in_words(
     home: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:

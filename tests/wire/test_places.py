@@ -28,6 +28,7 @@ def test_without_one_the_places_are_this_users():
 def test_a_relative_home_means_the_same_everywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_places({"BUDGETD_HOME": "here"}).config == tmp_path / "here" / "config.toml"
+    assert find_places({"BUDGETD_HOME": "."}).config == tmp_path / "config.toml"
 
 
 def test_a_home_may_be_written_with_a_tilde():

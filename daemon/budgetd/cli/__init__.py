@@ -1,5 +1,6 @@
 """The command line of the daemon: one group a file."""
 
+import os
 import sys
 
 import click
@@ -53,13 +54,25 @@ def main() -> None:
     if sys.platform == "win32":
         click.echo("budgetd runs on Linux and macOS; on Windows, run it inside WSL.", err=True)
         sys.exit(1)
+    _have_an_output()
     try:
-        budgetd(prog_name="budgetd")
+        sys.exit(budgetd(prog_name="budgetd", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:  # Ctrl-C, which is how watching ends
+        sys.exit(130)
     except Unreachable as error:
         click.echo(f"budgetd: {error}", err=True)
         sys.exit(3)
-    except (BudgetdError, WireError) as error:
+    except (BudgetdError, WireError, OSError) as error:
         click.echo(f"budgetd: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+
+
+def _have_an_output() -> None:
+    """Where standard output is closed, write nowhere, and not into the next file that is opened."""
+    try:
+        os.fstat(1)
+    except OSError:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")

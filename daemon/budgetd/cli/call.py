@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import click
+
 from budgetwire.client import Client
 from budgetwire.messages import Call, Snapshot
 from budgetwire.places import find_places
@@ -12,7 +14,7 @@ T = TypeVar("T")
 
 
 def with_client(work: Callable[[Client], Awaitable[T]]) -> T:
-    """Do something with a connection. Raises WireError."""
+    """Do something with a connection. Raises WireError, and UsageError for what no message can say."""
 
     async def run() -> T:
         client = await Client.connect(find_places().socket, "budgetd cli")
@@ -21,7 +23,12 @@ def with_client(work: Callable[[Client], Awaitable[T]]) -> T:
         finally:
             await client.close()
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except OverflowError:
+        raise click.UsageError("A number is too large.") from None
+    except UnicodeEncodeError:
+        raise click.UsageError("A name is not text.") from None
 
 
 def call(make: Callable[[int], Call]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Commands about limits: limits (show, set, undo) and grant."""
 
+import shlex
+
 import click
 
 from budgetd.cli.call import call, snapshot
@@ -45,7 +47,7 @@ def set_limit(name: str, dollars: int) -> None:
     cents = None if dollars < 0 else dollars
     call(lambda id: SetLimit(id=id, limit=name, limit_cents=cents))
     done = "is removed" if cents is None else f"is {format_usd(cents_to_nusd(cents))} now"
-    click.echo(f"{name} {done}; `budgetd limits undo {_shell(name)}` takes it back.")
+    click.echo(f"{name} {done}; `budgetd limits undo {shlex.quote(name)}` takes it back.")
 
 
 @limits.command(epilog="Example: budgetd limits undo daily")
@@ -115,8 +117,3 @@ def _remarks(limit: Limit) -> list[str]:
         *([f"{format_usd(limit.granted_nusd)} granted"] if limit.granted_nusd else []),
         *([f"{limit.refused} refused"] if limit.refused else []),
     ]
-
-
-def _shell(name: str) -> str:
-    """A name as it is typed."""
-    return f"'{name}'" if " " in name else name

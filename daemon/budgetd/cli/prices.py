@@ -3,11 +3,11 @@
 import itertools
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
-from budgetd.cli.table import plain, table
+from budgetd.cli.table import Day, plain, table
 from budgetd.config import PLACED, load_config
 from budgetd.pricing.book import Book, Sources
 from budgetd.pricing.explain import Opinion, opinion, rows, stated
@@ -39,10 +39,10 @@ Examples:
 @click.option(
     "--provider", default="", metavar="NAME", help="Whose price; else the first that has the model."
 )
-@click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="On another day, in UTC.")
-def prices(model: str, provider: str, at: datetime | None) -> None:
+@click.option("--at", type=Day(), help="On another day, in UTC.")
+def prices(model: str, provider: str, at: str | None) -> None:
     """Explain the price of MODEL, and where it comes from."""
-    desk = Desk(find_places(), at.replace(tzinfo=UTC).timestamp() if at else time.time())
+    desk = Desk(find_places(), _midnight(at) if at else time.time())
     whose = [provider] if provider else desk.providers()
     first, slash, rest = model.partition("/")
     if slash and not provider and desk.opinions(first, rest):
@@ -57,6 +57,10 @@ def prices(model: str, provider: str, at: datetime | None) -> None:
     else:
         click.echo(desk.unknown(whose, model), err=True)
         raise click.exceptions.Exit(1)
+
+
+def _midnight(day: str) -> float:
+    return datetime.fromisoformat(f"{day}T00:00Z").timestamp()
 
 
 class Desk:

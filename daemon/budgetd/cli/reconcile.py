@@ -12,6 +12,7 @@ import msgspec
 
 from budgetd.cli.call import call, with_client
 from budgetd.cli.reconcile_report import as_json, describe, describe_in_a_line, likely_cause
+from budgetd.cli.table import Day
 from budgetd.config import load_config
 from budgetd.errors import BudgetdError
 from budgetd.pricing.book import Book
@@ -68,22 +69,10 @@ class _Asked(msgspec.Struct, frozen=True):
         return following(today, -self.days), following(today, -1), today
 
 
-class _Day(click.ParamType[str]):
-    """A date."""
-
-    name = "DATE"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()  # noqa: DTZ007
-        except ValueError:
-            self.fail(f"{value} is not a date like 2026-11-23.", param, ctx)
-
-
 @click.command("reconcile-spend", epilog=EXAMPLES)
 @click.argument("provider", type=click.Choice(PROVIDERS), required=False)
-@click.option("--since", type=_Day(), help="First UTC day; without it, 7 days up to the last one.")
-@click.option("--until", type=_Day(), help="Last UTC day; without it, yesterday, for providers lag.")
+@click.option("--since", type=Day(), help="First UTC day; without it, 7 days up to the last one.")
+@click.option("--until", type=Day(), help="Last UTC day; without it, yesterday, for providers lag.")
 @click.option(
     "--file", type=click.Path(path_type=Path), metavar="EXPORT", help="A CSV or JSON export, of its own days."
 )
@@ -114,7 +103,9 @@ def reconcile_spend(
     url: str,
     json_: bool,
 ) -> None:
-    """Hold the ledger against what a provider bills, day by day, and say why they differ.
+    """Hold the ledger against what a provider bills.
+
+    Day by day and model by model, with the likely cause of what differs.
 
     Without a PROVIDER: every one whose key is at hand.
     """

@@ -56,7 +56,7 @@ def serve(log_file: Path | None) -> None:
 def start() -> None:
     """Run in the background; returns once it answers."""
     places = find_places()
-    if welcome := asyncio.run(_answering(places.socket)):
+    if welcome := _answering(places.socket):
         click.echo(f"budgetd is running already (process {welcome.pid}, http://{welcome.listen}).")
         return
     with tempfile.TemporaryFile() as complaints:
@@ -70,7 +70,7 @@ def start() -> None:
         )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
-            if welcome := asyncio.run(_answering(places.socket)):
+            if welcome := _answering(places.socket):
                 click.echo(f"budgetd runs on http://{welcome.listen} (process {welcome.pid}).")
                 return
             time.sleep(0.05)
@@ -85,9 +85,7 @@ def start() -> None:
 @click.command()
 def stop() -> None:
     """Stop the daemon; requests in flight may end first."""
-    welcome = asyncio.run(_answering(find_places().socket))
-    if welcome is None:
-        raise Unreachable("budgetd is not running.")
+    welcome = asyncio.run(_greet(find_places().socket))
     ledger_path = _ledger_path()
     with contextlib.suppress(ProcessLookupError):
         os.kill(welcome.pid, signal.SIGTERM)
@@ -102,27 +100,53 @@ def stop() -> None:
 @click.command("config-check")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def config_check(file: Path | None) -> None:
-    """Check config.toml and budget.toml, or one FILE of either kind, without running anything."""
+    """Check config.toml and budget.toml, or one FILE.
+
+    Nothing is run. A FILE is taken for a budget.toml if its name has "budget" in it, else for a config.toml.
+    """
     places = find_places()
+    if file and not file.exists():
+        raise BudgetdError(f"{file}: no such file.")
+    mistakes = 0
     for path in [file] if file else [places.config, places.budget]:
-        if file and not path.exists():
-            raise BudgetdError(f"{path}: no such file.")
-        if path.name == places.budget.name or path.name.startswith("budget"):
-            for warning in BudgetFile(path).load().warnings:
-                click.echo(f"warning: {warning}", err=True)
-        else:
-            load_config(path)
+        try:
+            warnings = _check_budget(path) if "budget" in path.name else _check_config(path)
+        except ConfigError as error:
+            mistakes += 1
+            click.echo(f"budgetd: {error}", err=True)
+            continue
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
         click.echo(f"{path}: {'fine' if path.exists() else 'not there; the defaults hold'}")
+    if mistakes:
+        sys.exit(1)
 
 
-async def _answering(socket: Path) -> Welcome | None:
-    """What the running daemon says of itself, if one runs."""
-    try:
-        client = await Client.connect(socket, "budgetd")
-    except Unreachable:
-        return None
+def _check_config(path: Path) -> tuple[str, ...]:
+    load_config(path)
+    return ()
+
+
+def _check_budget(path: Path) -> tuple[str, ...]:
+    file = BudgetFile(path)
+    with contextlib.suppress(ConfigError):  # that of config.toml is told where that file is checked
+        file.upstreams = load_config(find_places().config).upstreams
+    return file.load().warnings
+
+
+async def _greet(socket: Path) -> Welcome:
+    """What the running daemon says of itself. Raises WireError."""
+    client = await Client.connect(socket, "budgetd")
     await client.close()
     return client.welcome
+
+
+def _answering(socket: Path) -> Welcome | None:
+    """The same, if one runs."""
+    try:
+        return asyncio.run(_greet(socket))
+    except Unreachable:
+        return None
 
 
 def _ledger_path() -> Path:

@@ -13,8 +13,8 @@ from budgetwire.messages import InFlight, Snapshot
 from budgetwire.money import format_usd
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="The whole state as one JSON object.")
+@click.command(epilog="Example: budgetd status --watch")
+@click.option("--json", "as_json", is_flag=True, help="The whole state, as protocol/README.md tells it.")
 @click.option("--watch", is_flag=True, help="Print again whenever something changes, until interrupted.")
 def status(as_json: bool, watch: bool) -> None:
     """Show limits, burn, requests in flight and alerts."""
@@ -35,10 +35,10 @@ def status(as_json: bool, watch: bool) -> None:
     with_client(follow)
 
 
-@click.command()
+@click.command(epilog='Example: eval "$(budgetd env --shell)"')
 @click.option("--shell", is_flag=True, help="As lines for a shell to eval.")
 def env(shell: bool) -> None:
-    """Show the settings that point clients at the running daemon."""
+    """Show what points clients at the running daemon."""
     client, _ = snapshot()
     base = f"http://{client.welcome.listen}"
     settings = {
@@ -66,7 +66,7 @@ def _describe(client: Client, state: Snapshot) -> str:
     lines += [
         f"alert {alert.id}  {clock(alert.fired_at)}  {alert.message}"
         for alert in state.alerts
-        if alert.acknowledged_at is None
+        if alert.state == "firing"
     ]
     return "\n".join(lines)
 

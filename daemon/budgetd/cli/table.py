@@ -1,12 +1,18 @@
-"""How commands lay out what they show: columns, moments, names."""
+"""What commands take and how they lay out what they show: amounts, days, columns, moments, names."""
 
+import functools
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
+from budgetd.config import load_config
+from budgetd.errors import ConfigError
 from budgetwire.money import NUSD_PER_CENT, parse_usd
+from budgetwire.places import find_places
 
 
 class Dollars(click.ParamType[int]):
@@ -23,6 +29,19 @@ class Dollars(click.ParamType[int]):
         if nusd % NUSD_PER_CENT:
             self.fail(f"{value} is not whole cents.", param, ctx)
         return nusd // NUSD_PER_CENT
+
+
+class Day(click.ParamType[str]):
+    """A date."""
+
+    name = "DATE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As 2026-11-23."""
+        try:
+            return datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()  # noqa: DTZ007
+        except ValueError:
+            self.fail(f"{value} is not a date like 2026-11-23.", param, ctx)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -45,8 +64,17 @@ def plain(text: str) -> str:
 
 
 def clock(at: float) -> str:
-    """A moment, in the time of this machine."""
-    return f"{datetime.fromtimestamp(at).astimezone():%a %d %b %H:%M}"
+    """A moment, in the time zone of the days that are counted."""
+    return f"{datetime.fromtimestamp(at, _zone(find_places().config)):%a %d %b %H:%M}"
+
+
+@functools.cache
+def _zone(config: Path) -> tzinfo | None:
+    """The one that is configured; None, which is this machine's, where the configuration cannot be read."""
+    try:
+        return ZoneInfo(load_config(config).timezone)
+    except ConfigError:
+        return None
 
 
 def _width(text: str) -> int:
