@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from budgetd.proxy import forward, pool
+from budgetd.proxy import pool, wording
 from proxy.setting import ASK, OK, Setting, between
 from support.daemon import running
 from support.stream import Message, Stream
@@ -234,7 +234,7 @@ async def test_an_upstream_that_says_nothing_is_given_up_with_a_504(
             assert await client.silent_for(0.01)
         daemon.daemon._forwarder.check_silence()
         assert await client.silent_for(0.02)
-        monkeypatch.setattr(forward, "SILENCE_SECONDS", 0.0)
+        monkeypatch.setattr(wording, "SILENCE_SECONDS", 0.0)
         daemon.daemon._forwarder.check_silence()
         answer = await client.response()
         assert answer.status == 504
@@ -253,7 +253,7 @@ async def test_an_upstream_that_falls_silent_in_the_middle_is_cut(
     async with between(home, script) as (client, daemon, _):
         await client.send(daemon.request("POST", "/v1/messages", body=ASK))
         await client.read_until(b"hello\r\n")
-        monkeypatch.setattr(forward, "SILENCE_SECONDS", 0.0)
+        monkeypatch.setattr(wording, "SILENCE_SECONDS", 0.0)
         daemon.daemon._forwarder.check_silence()
         await client.gone()
         assert client.received == CHUNKS + b"5\r\nhello\r\n"

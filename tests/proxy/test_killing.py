@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from budgetd.proxy.forward import KILLED
 from budgetd.proxy.till import Ticket, Turned
+from budgetd.proxy.wording import KILLED
 from proxy.scripted import ScriptedTill, hold_all, pass_all, scripted
 from proxy.setting import ASK, END, HEAD, OK, START, STREAM, TEXT, between, leave, ways
 from support.daemon import InProcess, running

@@ -17,22 +17,17 @@ from budgetd.attribution.who import identify
 from budgetd.config import Config, Upstream
 from budgetd.metering import Ask, peek
 from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
+from budgetd.proxy import wording
 from budgetd.proxy.admission import admit
 from budgetd.proxy.connection import Connection
 from budgetd.proxy.headers import resized, upstream_head
 from budgetd.proxy.incoming import Incoming
 from budgetd.proxy.pool import ConnectError, Pool
-from budgetd.proxy.refusal import failure, refusal
 from budgetd.proxy.relay import Relay
 from budgetd.proxy.routes import Route, find_route, wants_socket
 from budgetd.proxy.session import Session
 from budgetd.proxy.till import Candidate, Ticket, Till, Turned
 from budgetd.proxy.websocket import Handshake, HandshakeError
-
-SILENCE_SECONDS = 1200.0
-"""How long an upstream may say nothing at all before it is taken for dead: twice the SDKs' own time-out."""
-
-KILLED = "This request was killed by its owner after it had been sent. What it used until then is counted."
 
 
 class Forwarder:
@@ -53,7 +48,9 @@ class Forwarder:
         """Answer one request; whether its connection can carry another."""
         route = find_route(request.method, request.target, request.seen, self.config.upstreams)
         if route is None:
-            return self._say_no_route(request)
+            close = request.body is not None
+            request.answer(wording.no_route(request.target, self.config.upstreams, close=close))
+            return not close
         if wants_socket(request.seen):
             return await self._upgrade(request, route)
         body, whole = await self._read(request)
@@ -61,7 +58,7 @@ class Forwarder:
         if route.billable:
             admitted = await admit(self._till, self._candidate(request, route, body, whole))
             if isinstance(admitted, Turned):
-                self._turn_away(request, route, admitted, whole)
+                request.answer(wording.turned_away(route, admitted, close=not whole))
                 return whole
             ticket = admitted
         relay = await self._dispatch(request, route, ticket, body, whole)
@@ -73,7 +70,7 @@ class Forwarder:
 
     def check_silence(self) -> None:
         """Give up on upstreams that have said nothing for too long. To be called now and then."""
-        oldest = time.monotonic() - SILENCE_SECONDS
+        oldest = time.monotonic() - wording.SILENCE_SECONDS
         for relay in list(self._active):
             if relay.active_at < oldest:
                 relay.silent = True
@@ -144,8 +141,7 @@ class Forwarder:
             if ticket is not None and ticket.model:
                 changed = _downgraded(request, route, body, ticket.model) if whole else None
                 if changed is None:
-                    message = f"budgetd could not put {ticket.model} into this request, so it was not sent."
-                    request.answer(refusal(route.api, route.upstream.dialect, message, close=not whole))
+                    request.answer(wording.not_replaced(route, ticket.model, close=not whole))
                     return None
                 route, body = changed
             connection = await self._connect(request, route)
@@ -165,9 +161,7 @@ class Forwarder:
         try:
             return await self._pool.open(url)
         except ConnectError as error:
-            message = f"budgetd could not reach {route.upstream.name}: {error}. The request was not sent."
-            status = 504 if error.timed_out else 502
-            request.answer(failure(status, route.upstream.dialect, message, retry=True))
+            request.answer(wording.not_reached(route, error))
             return None
 
     def _send(
@@ -214,7 +208,8 @@ class Forwarder:
     async def _upgrade(self, request: Incoming, route: Route) -> bool:
         """Let a WebSocket session through, to its end. Nothing can follow it on its connection."""
         if route.api is None or request.tap is None:
-            return self._say_no_websocket(request, route)
+            request.answer(wording.no_websocket(route))
+            return False
         connection = await self._connect(request, route)
         if connection is None or connection.transport is None:
             return False
@@ -232,8 +227,7 @@ class Forwarder:
         try:
             session = await handshake.answered()
         except HandshakeError as error:
-            message = f"{route.upstream.name} did not accept a WebSocket session: {error}."
-            request.answer(failure(502, route.upstream.dialect, message, retry=True, close=True))
+            request.answer(wording.websocket_declined(route, error))
             return False
         if session is not None:
             await self._attend(session)
@@ -259,7 +253,7 @@ class Forwarder:
         if request.transport.is_closing():
             return
         if not relay.started:
-            request.answer(refusal(route.api, route.upstream.dialect, KILLED, close=not whole))
+            request.answer(wording.killed(route, close=not whole))
             return
         if relay.looks_whole:
             _close_with_reset(request.transport)
@@ -309,44 +303,8 @@ class Forwarder:
                 _close_with_reset(request.transport)
             request.transport.close()
             return False
-        name = route.upstream.name
-        if relay.silent:
-            message = (
-                f"{name} has not answered for {SILENCE_SECONDS / 60:.0f} minutes; budgetd gave up on it."
-            )
-            status = 504
-        else:
-            message = f"{name} did not answer properly: {relay.problem}."
-            status = 502
-        message += " The request was sent once; whether it was processed is not known."
-        request.answer(failure(status, route.upstream.dialect, message, retry=True))
+        request.answer(wording.not_answered(route, None if relay.silent else relay.problem))
         return True
-
-    def _turn_away(self, request: Incoming, route: Route, turned: Turned, whole: bool) -> None:
-        dialect = route.upstream.dialect
-        if turned.retry:
-            answer = failure(503, dialect, turned.message, retry=True, close=not whole)
-        else:
-            answer = refusal(route.api, dialect, turned.message, close=not whole)
-        request.answer(answer)
-
-    def _say_no_route(self, request: Incoming) -> bool:
-        path = request.target.partition("?")[0][:200]
-        names = ", ".join(sorted(self.config.upstreams))
-        message = (
-            f"budgetd knows no provider for {path}. Use a provider's own paths (/v1/messages, "
-            f"/v1/chat/completions, /v1beta/…) or /NAME/… with one of: {names}."
-        )
-        request.answer(failure(404, None, message, retry=False, close=request.body is not None))
-        return request.body is None
-
-    def _say_no_websocket(self, request: Incoming, route: Route) -> bool:
-        message = (
-            f"budgetd cannot meter a WebSocket session at {route.path[:200]}, so it does not let it through."
-            " It knows /v1/realtime, /v1/responses and Gemini's BidiGenerateContent."
-        )
-        request.answer(failure(501, route.upstream.dialect, message, retry=False, close=True))
-        return False
 
     def _check_empty(self) -> None:
         if self._emptied is not None and not self._active and not self._sessions:
