@@ -50,7 +50,7 @@ class Truth:
 def hold_against_the_truth(row: sqlite3.Row, exchange: Exchange) -> None:
     """See that a row of the ledger holds the usage and the cost of an exchange of a metered API."""
     truth = reported(exchange)
-    if exchange.status >= 400:
+    if exchange.status >= 400 or (truth is None and is_error(exchange)):
         assert (row["basis"], row["cost_nusd"]) == ("reported", 0)
     elif truth is None and exchange.dialect == "openai.speech":
         # Sound says nothing of itself: what was to be spoken is billed, at $15 a million characters.
@@ -69,6 +69,15 @@ def hold_against_the_truth(row: sqlite3.Row, exchange: Exchange) -> None:
             assert row["cost_nusd"] > 0
         else:
             assert row["cost_nusd"] == cost
+
+
+def is_error(exchange: Exchange) -> bool:
+    """Whether the whole answer is an error, whatever its status: one recorded Azure answer of 200 is."""
+    try:
+        body = json.loads(exchange.response_body)
+    except ValueError:
+        return False
+    return isinstance(body, dict) and body.keys() == {"error"}
 
 
 def reported(exchange: Exchange) -> Truth | None:

@@ -25,6 +25,9 @@ MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
 USD = 1_000_000_000
 
 
+RAISE = "To raise it, press e in budgettop or edit daily in budget.toml; g grants more for this window."
+
+
 def usd(amount: float) -> int:
     return round(amount * USD)
 
@@ -358,7 +361,7 @@ def alerted() -> Snapshot:
                 "critical",
                 rule="cap",
                 fired_at=NOW - 120,
-                advice="Raise it with `budgetd limits set daily AMOUNT`, or let it be.",
+                advice=RAISE,
             ),
             alert(
                 58,
@@ -367,7 +370,7 @@ def alerted() -> Snapshot:
                 fired_at=NOW - 118,
                 last_at=NOW - 2,
                 count=500,
-                advice="Raise it with `budgetd limits set daily AMOUNT`, or let it be.",
+                advice=RAISE,
             ),
             alert(
                 57,
@@ -430,7 +433,7 @@ def deliveries(alert_id: int) -> list[Delivery]:
 
 
 def channels() -> list[Channel]:
-    """One that works, one that fails, and one that was disabled."""
+    """One that works, one that fails, one that was disabled, and one that is switched off."""
     return [
         Channel(
             "ops", "webhook", "https://monitoring.example.com", "warning", error="answered 503", pending=2
@@ -438,5 +441,13 @@ def channels() -> list[Channel]:
         Channel("desktop", "desktop", "this desktop", "info", delivered_at=NOW - 99),
         Channel(
             "mail", "apprise", "mailtos", "critical", disabled_at=NOW - 7200, disabled_reason="gone", dead=3
+        ),
+        Channel(
+            "log",
+            "exec",
+            "logger",
+            "info",
+            disabled_reason="the channel is switched off",
+            error="exit code 1",
         ),
     ]

@@ -160,7 +160,9 @@ async def test_the_channels_are_shown_with_how_they_do(dashboard):
     async with dashboard(states.alerted()) as seen:
         seen.daemon.channels = states.channels()
         await seen.press("5")
-        await seen.shows("Channels 3 · ▲ 2 failing")
+        await seen.shows("Channels 4 · ▲ 2 failing")
+        await seen.shows("○ log")
+        await seen.shows("the channel is switched off")
         assert "answered 503" in seen.text
         assert "delivered 15:02" in seen.text
         assert "disabled 13:04" in seen.text
@@ -213,6 +215,12 @@ async def test_without_alerts_and_channels_it_is_said_what_to_do(dashboard):
         await seen.shows("[[alerts.channels]]")
         await seen.press("a", "s", "A", "T", "R", "o", "enter")
         assert not [*seen.daemon.of(Acknowledge), *seen.daemon.of(SendTest), *seen.daemon.of(Redeliver)]
+
+
+async def test_that_nothing_fired_is_said_in_full_where_there_is_little_room(dashboard):
+    async with dashboard(with_alerts(), size=(60, 20)) as seen:
+        await seen.press("5")
+        await seen.shows("here.")
 
 
 async def test_an_older_daemon_is_told_of_and_its_alerts_are_shown(dashboard):

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from budgetd.control.server import CommandError
-from budgettop import counter
+from budgettop import counter, text
 from budgettop.widgets.amount_editor import AmountEditor
 from budgetwire.messages import Grant, Pause, QueryAudit, Resume, SetLimit, UndoLimit
 from tui import states
@@ -28,6 +28,21 @@ async def test_what_was_granted_counts_to_the_cap(dashboard):
         assert "of $5.00 + 2.00 granted" in seen.line("daily")
         assert "▲ 78 %" not in seen.text
         assert "78 %" in seen.text
+
+
+async def test_a_name_that_looks_like_markup_is_shown_as_it_is(dashboard):
+    odd = states.opus("[/b] [red]x", 1)
+    async with dashboard(msgspec.structs.replace(states.busy(), limits=[odd]), size=(160, 45)) as seen:
+        await seen.press("4")
+        await seen.until(lambda: seen.text.count("opus / [/b] [red]x") == 1)
+        await seen.press("e")
+        await seen.shows("opus cap of each project")
+
+
+async def test_counters_of_one_limit_are_told_apart_where_there_is_little_room(dashboard):
+    async with dashboard(states.many(), size=(60, 20)) as seen:
+        await seen.press("4")
+        await seen.shows("研究-02")
 
 
 async def test_many_counters_scroll_and_the_selection_keeps_its_counter(dashboard):
@@ -147,7 +162,7 @@ async def test_the_screen_of_limits_has_every_counter_with_all_it_is_about(dashb
             await seen.shows(word)
 
 
-async def test_the_newest_changes_are_listed_and_followed(dashboard):
+async def test_the_newest_changes_are_listed_and_followed(dashboard, monkeypatch):
     async with dashboard(states.holding(), changes=states.changes()) as seen:
         await seen.press("4")
         await seen.shows("set limit  daily  $8.00 → $10.00")
@@ -156,9 +171,30 @@ async def test_the_newest_changes_are_listed_and_followed(dashboard):
         assert "notes  $7.00 → none" in seen.text
         assert "research  running → paused" in seen.text
         seen.daemon.changes.insert(0, states.change(0, "resume", "research"))
+        monkeypatch.setattr(text, "wall_clock", lambda: states.NOW + 2)
         await seen.press("end", "P")
         await seen.shows("resume")
         assert len(seen.daemon.of(QueryAudit)) == 2
+
+
+async def test_a_snooze_shows_among_the_changes(dashboard, monkeypatch):
+    async with dashboard(states.busy()) as seen:
+        await seen.press("4")
+        await seen.shows("Nobody has changed anything yet.")
+        seen.daemon.changes = [states.change(0, "snooze", "alert 2")]
+        monkeypatch.setattr(text, "wall_clock", lambda: states.NOW + 2)
+        seen.daemon._answer([2], state="snoozed", snoozed_until=states.NOW + 60)
+        await seen.shows("snooze  alert 2")
+
+
+async def test_the_changes_are_looked_up_at_most_once_a_second_however_much_goes_on(dashboard):
+    async with dashboard(states.busy()) as seen:
+        await seen.press("4")
+        await seen.shows("Nobody has changed anything yet.")
+        for id in range(10, 20):
+            seen.daemon.show(in_flight=[states.in_flight(id)])
+            await seen.until(lambda: seen.app.view.snapshot.in_flight[0].id == id)  # noqa: B023
+        assert len(seen.daemon.of(QueryAudit)) == 1
 
 
 async def test_nothing_changed_yet_is_said(dashboard):
@@ -185,7 +221,7 @@ async def test_limits_are_steered_on_their_screen_too(dashboard):
 async def test_limits_can_be_set_on_their_screen_where_none_are(dashboard):
     async with dashboard(states.empty()) as seen:
         await seen.press("4")
-        await seen.shows("monthly     no limit · e sets one")
+        await seen.shows("monthly      no limit · e sets one")
         await seen.press("down", "e")
         await seen.type("9")
         await seen.press("enter")

@@ -1,5 +1,7 @@
 """The table of recent requests."""
 
+from budgettop import text
+from budgettop.screens import requests as screen
 from budgetwire.messages import QueryRequests
 from tui import states
 
@@ -22,8 +24,6 @@ async def test_the_newest_requests_are_listed_with_the_details_of_the_selected_o
 
 
 async def test_new_requests_appear_and_the_selection_stays(dashboard, monkeypatch):
-    from budgettop import text
-
     async with dashboard(states.busy(), requests=rows(5)) as seen:
         await seen.press("2")
         await seen.shows("Request 5")
@@ -46,6 +46,44 @@ async def test_older_requests_are_fetched_and_kept(dashboard):
         await seen.shows("newest 450")
         assert "older" not in seen.lines[-1]
         assert [call.before_id for call in seen.daemon.of(QueryRequests)][-2:] == [251, 51]
+
+
+async def test_where_more_came_in_than_a_page_no_row_is_missing_in_between(dashboard, monkeypatch):
+    async with dashboard(states.busy(), requests=rows(5)) as seen:
+        await seen.press("2")
+        await seen.shows("newest 5")
+        seen.daemon.requests = rows(450)
+        monkeypatch.setattr(text, "wall_clock", lambda: states.NOW + 5)
+        seen.daemon.show(in_flight=[])
+        await seen.shows("newest 200")
+        await seen.press("o")
+        await seen.shows("newest 400")
+        await seen.press("o")
+        await seen.shows("newest 450")
+
+
+async def test_rows_are_bounded_as_requests_come_in_but_not_below_what_was_asked_for(dashboard, monkeypatch):
+    monkeypatch.setattr(screen, "MOST", 150)
+    async with dashboard(states.busy(), requests=rows(400)) as seen:
+        await seen.press("2")
+        await seen.shows("newest 150")
+        await seen.press("o")
+        await seen.shows("newest 350")
+        seen.daemon.requests.append(states.request(401))
+        monkeypatch.setattr(text, "wall_clock", lambda: states.NOW + 5)
+        seen.daemon.show(in_flight=[])
+        await seen.shows("Request 401")
+        assert "newest 350" in seen.text
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_the_list(dashboard, monkeypatch):
+    async with dashboard(states.busy(), requests=rows(5)) as seen:
+        await seen.press("2")
+        await seen.shows("newest 5")
+        seen.daemon.requests.append(states.request(6))
+        monkeypatch.setattr(text, "wall_clock", lambda: states.NOW - 3600)
+        seen.daemon.show(in_flight=[])
+        await seen.shows("newest 6")
 
 
 async def test_a_refusal_can_be_told_from_an_answer(dashboard):

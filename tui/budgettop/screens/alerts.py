@@ -31,8 +31,6 @@ from budgetwire.messages import (
 )
 
 PAGE = 200
-FRESH_SECONDS = 1.0
-"""The shortest time between two looks at the record while alerts change."""
 STALE_SECONDS = 5.0
 """The longest time between two looks: what is sent changes by itself."""
 TEST_TOAST_SECONDS = 12
@@ -61,8 +59,6 @@ class Alerts(Answering):
         self._too_old = False
         self._traced: Alert | None = None
         """The alert whose deliveries were asked for."""
-        self._asked_at = 0.0
-        self._asked_of: object = None
 
     @override
     def body(self) -> ComposeResult:
@@ -81,9 +77,12 @@ class Alerts(Answering):
         self._draw(view)
         self._channels.show(view)
         if view.stand != "live" or view.snapshot is None:
-            self._too_old, self._asked_of = False, None
-        elif self.is_current and not self._too_old:
-            self._keep_fresh(view, view.snapshot.alerts)
+            self._too_old = False
+            self.look_again()
+        elif not self._too_old and self.outdated(view, view.snapshot.alerts, STALE_SECONDS):
+            self._fetch(None)
+            self._traced = None
+            self._look_at_channels()
 
     @override
     def to_decide(self) -> InFlight | None:
@@ -148,14 +147,6 @@ class Alerts(Answering):
         if alert and alert != self._traced and view.stand == "live" and self.is_current:
             self._trace(alert)
 
-    def _keep_fresh(self, view: View, alerts: list[Alert]) -> None:
-        since = abs(view.now - self._asked_at)
-        if (alerts != self._asked_of and since >= FRESH_SECONDS) or since >= STALE_SECONDS:
-            self._asked_of, self._asked_at = alerts, view.now
-            self._fetch(None)
-            self._traced = None
-            self._look_at_channels()
-
     def _fetch(self, before_id: int | None) -> None:
         self.look_up(
             lambda call: QueryAlerts(id=call, count=PAGE, before_id=before_id),
@@ -197,7 +188,7 @@ class Alerts(Answering):
             self._too_old = True
             self._channels.fail(OLDER_DAEMON)
         else:
-            self._asked_of = None  # ask again
+            self.look_again()
             self._table.border_subtitle = str(error)
 
     def _complain(self, error: Exception) -> None:

@@ -25,7 +25,6 @@ class Limits(Steering):
         self._table = LimitTable()
         self._detail = LimitDetail()
         self._changes = Changes()
-        self._asked_of: object = None
 
     @override
     def body(self) -> ComposeResult:
@@ -44,20 +43,16 @@ class Limits(Steering):
         self._detail.show(view)
         self._detail.pick(*self._table.chosen)
         self._changes.show(view)
-        if view.stand != "live" or view.snapshot is None or not self.is_current:
-            return
-        # What the audit would answer can only have changed if one of these did.
-        state = (
+        state = view.snapshot and (
             [
                 (limit.name, limit.limit_nusd, limit.granted_nusd, limit.paused)
                 for limit in view.snapshot.limits
             ],
             [(request.id, request.phase == "held") for request in view.snapshot.in_flight],
-            [alert.acknowledged_at for alert in view.snapshot.alerts],
+            [(alert.acknowledged_at, alert.snoozed_until) for alert in view.snapshot.alerts],
             view.paused_at,
         )
-        if state != self._asked_of:
-            self._asked_of = state
+        if self.outdated(view, state):
             self._fetch()
 
     @property
@@ -89,5 +84,5 @@ class Limits(Steering):
         )
 
     def _fail(self, error: Exception) -> None:
-        self._asked_of = None  # ask again
+        self.look_again()
         self._changes.border_subtitle = str(error)

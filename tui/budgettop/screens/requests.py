@@ -15,8 +15,8 @@ from budgettop.widgets.request_table import RequestTable
 from budgetwire.messages import QueryRequests, QueryRequestsReply, Request
 
 PAGE = 200
-FRESH_SECONDS = 1.0
-"""The shortest time between two looks at the ledger while requests come in."""
+MOST = 1000
+"""Rows that are kept as new ones come in, unless older ones were asked for."""
 
 
 class Requests(Room):
@@ -34,8 +34,7 @@ class Requests(Room):
         self._detail = RequestDetail()
         self._rows: dict[int, Request] = {}
         self._more = False
-        self._asked_at = 0.0
-        self._asked_of: object = None
+        self._most = MOST
 
     @override
     def body(self) -> ComposeResult:
@@ -51,17 +50,13 @@ class Requests(Room):
     def show_body(self, view: View) -> None:
         self._table.show(view)
         self._detail.show(view)
-        if view.stand != "live" or view.snapshot is None or not self.is_current:
-            return
-        # What the ledger would answer can only have changed if one of these did.
-        state = (view.snapshot.burn.requests_today, view.snapshot.burn.month_nusd, view.snapshot.in_flight)
-        if state != self._asked_of and view.now - self._asked_at >= FRESH_SECONDS:
-            self._asked_of, self._asked_at = state, view.now
+        now = view.snapshot
+        if self.outdated(view, now and (now.burn.requests_today, now.burn.month_nusd, now.in_flight)):
             self._fetch(None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Hide the keys that would do nothing."""
-        return self._more if action == "older" else True
+        return self._more and self.top.view.stand == "live" if action == "older" else True
 
     def action_older(self) -> None:
         """Fetch the rows before the oldest one shown."""
@@ -86,13 +81,19 @@ class Requests(Room):
         )
 
     def _fail(self, error: Exception) -> None:
-        self._asked_of = None  # ask again
+        self.look_again()
         self._table.border_subtitle = str(error)
 
     def _merge(self, reply: QueryRequestsReply, *, older: bool) -> None:
+        rows = {request.id: request for request in reply.requests}
+        if not older and reply.more and min(rows) > max(self._rows, default=0) + 1:
+            self._rows = {}  # what came in between is not known; it is fetched when asked for
         if older or not self._rows:
             self._more = reply.more
-            self.refresh_bindings()
-        self._rows |= {request.id: request for request in reply.requests}
+        rows = sorted((self._rows | rows).values(), key=lambda request: -request.id)
+        self._most = max(self._most, len(rows)) if older else self._most
+        self._more = self._more or len(rows) > self._most
+        self._rows = {request.id: request for request in rows[: self._most]}
         self._table.border_subtitle = "o older" if self._more else ""
-        self._table.fill(sorted(self._rows.values(), key=lambda request: -request.id))
+        self._table.fill(list(self._rows.values()))
+        self.refresh_bindings()

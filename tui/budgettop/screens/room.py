@@ -1,5 +1,6 @@
 """The base of the dashboard's screens: header, banner and footer around a body."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=State)
 
 MIN_WIDTH, MIN_HEIGHT = 60, 16
+FRESH_SECONDS = 1.0
+"""The shortest time between two looks at the record while things change."""
 
 
 class Room(Screen[None]):
@@ -35,6 +38,9 @@ class Room(Screen[None]):
 
     built = False
     """Whether the widgets are there; a screen is resumed and drawn for the first time before they are."""
+
+    _looked_at = 0.0
+    _looked_of: object = None
 
     def body(self) -> ComposeResult:
         """Yield what stands between banner and footer."""
@@ -80,6 +86,26 @@ class Room(Screen[None]):
         self.query_one(Header).show(view)
         self.query_one(Banner).show(view)
         self.show_body(view)
+
+    def outdated(self, view: View, state: object, stale_seconds: float = math.inf) -> bool:
+        """Return whether the record is to be looked up now; who asks does so then.
+
+        Args:
+            view: what is shown; without a link, or behind another screen, nothing is looked up.
+            state: the record can only have changed if this has.
+            stale_seconds: after so long it may have changed all the same.
+        """
+        if view.stand != "live" or view.snapshot is None or not self.is_current:
+            return False
+        since = abs(view.now - self._looked_at)
+        if (state == self._looked_of or since < FRESH_SECONDS) and since < stale_seconds:
+            return False
+        self._looked_of, self._looked_at = state, view.now
+        return True
+
+    def look_again(self) -> None:
+        """Have the record looked up again soon, for what was asked for did not come."""
+        self._looked_of = None
 
     def look_up(
         self,

@@ -13,15 +13,6 @@ from budgettop.widgets.panel import Panel
 from budgetwire.messages import Alert, Delivery
 from budgetwire.money import format_usd
 
-_CHOICES: Row = [
-    ("  allow once ", ""),
-    ("⏎", "sign"),
-    ("   +$5 ", ""),
-    ("f", "sign"),
-    ("   refuse ", ""),
-    ("x", "sign"),
-]
-
 
 class AlertDetail(Panel):
     """The selected alert."""

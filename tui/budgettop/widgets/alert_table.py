@@ -18,7 +18,7 @@ from budgetwire.messages import Alert
 COLUMNS: tuple[Column[Alert], ...] = (
     Column("", 1, 0, lambda alert: sign(alert)[0]),
     Column("last", 10, 0, None),
-    Column("rule", 12, 6, lambda alert: alert.rule.replace("_", " ")),
+    Column("rule", 13, 6, lambda alert: alert.rule.replace("_", " ")),
     Column("about", 13, 4, about),
     Column("message", 22, 1, lambda alert: alert.message),
     Column("×", 6, 3, times, right=True),

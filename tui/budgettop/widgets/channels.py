@@ -48,7 +48,7 @@ class Channels(Listing[str]):
 
     @override
     def show(self, view: View) -> None:
-        ill = sum(channel.disabled_at is not None or bool(channel.error) for channel in self._channels)
+        ill = sum(map(_is_ill, self._channels))
         count = [str(len(self._channels))] if self._channels else []
         self.border_title = " · ".join(
             [" ".join(["Channels", *count]), *([f"▲ {ill} failing"] if ill else [])]
@@ -120,10 +120,11 @@ class ChannelRows(ListRows[str]):
             (f" {text.fit(channel.target, room)} " if room > 0 else " ", "faint"),
             (health, style),
         ]
-        wrong = channel.disabled_reason if channel.disabled_at is not None else channel.error
+        wrong = channel.disabled_reason or channel.error
         rows = [head]
         if wrong:
-            rows += [[("    ", ""), (line, "near")] for line in text.wrap(wrong, max(8, width - 4))]
+            style = "near" if _is_ill(channel) else "faint"
+            rows += [[("    ", ""), (line, style)] for line in text.wrap(wrong, max(8, width - 4))]
         if waiting := _waiting(channel):
             rows.append([("    ", ""), (waiting, "faint")])
         return rows
@@ -131,6 +132,8 @@ class ChannelRows(ListRows[str]):
     def _health(self, channel: Channel) -> tuple[str, str]:
         if channel.disabled_at is not None:
             return f"disabled {self._when(channel.disabled_at)}", "over"
+        if channel.disabled_reason:
+            return "off", "faint"
         if channel.error:
             return "failing", "near"
         if channel.delivered_at is not None:
@@ -144,7 +147,14 @@ class ChannelRows(ListRows[str]):
 def _sign(channel: Channel) -> Piece:
     if channel.disabled_at is not None:
         return "■", "over"
+    if channel.disabled_reason:
+        return "○", "faint"
     return ("▲", "near") if channel.error else ("●", "calm")
+
+
+def _is_ill(channel: Channel) -> bool:
+    """Whether it is disabled or fails; one that is switched off is neither."""
+    return channel.disabled_at is not None or bool(channel.error and not channel.disabled_reason)
 
 
 def _waiting(channel: Channel) -> str:

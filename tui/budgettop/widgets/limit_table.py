@@ -45,7 +45,7 @@ def _granted(limit: Limit) -> str:
 
 COLUMNS: tuple[Column[Limit], ...] = (
     Column("limit", 10, 0, lambda limit: limit.name),
-    Column("subject", 11, 1, subject),
+    Column("subject", 10, 1, subject),
     Column("window", 6, 2, window),
     Column("", 7, 0, _share, right=True),
     Column("spent", 8, 0, lambda limit: format_usd(limit.spent_nusd), right=True),

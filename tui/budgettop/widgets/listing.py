@@ -10,6 +10,7 @@ from textual.geometry import Region, Spacing
 from textual.message import Message
 from typing_extensions import override
 
+from budgettop import text
 from budgettop.view import View
 from budgettop.widgets.drawn import Drawn, Row
 from budgettop.widgets.panel import Panel
@@ -68,7 +69,7 @@ class ListRows(Drawn, Generic[K]):
         for key, lines in self.lines(width):
             rows += lines
             self._owners += [key] * len(lines)
-        return rows or [[(self.nothing(), "faint")]]
+        return rows or [[(line, "faint")] for line in text.wrap(self.nothing(), max(8, width))]
 
 
 class Listing(Panel, Generic[K]):
@@ -100,11 +101,12 @@ class Listing(Panel, Generic[K]):
         return self._selected
 
     def take(self, view: View, keys: Sequence[K]) -> None:
-        """Show these rows; when the selected one has gone, the first is selected."""
+        """Show these rows; when the selected one has gone, the one in its place is selected."""
         moved = self._keys != keys
+        if self._selected not in keys:
+            place = self._keys.index(self._selected) if self._selected in self._keys else 0
+            self._selected = keys[min(place, len(keys) - 1)] if keys else None
         self.view, self._keys = view, list(keys)
-        if self._selected not in self._keys:
-            self._selected = self._keys[0] if self._keys else None
         self.rows.show(view, self._selected)
         if moved and self._selected is not None and self.has_focus:
             self.call_after_refresh(self.reveal)

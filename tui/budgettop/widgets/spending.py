@@ -112,7 +112,7 @@ def _column(spends: list[Spend], all_spends: list[Spend], width: int) -> list[Ro
     """Name, amount, bar and share; the bars of one cut share their scale, whatever column they stand in."""
     most = max(spend.cost_nusd for spend in all_spends) if all_spends else 0
     whole = sum(spend.cost_nusd for spend in all_spends)
-    name = text.widest([spend.subject or "(none)" for spend in all_spends], max(8, width // 2 - 4))
+    name = text.widest([spend.subject or "(none)" for spend in all_spends], max(8, min(width - 20, 30)))
     rows: list[Row] = []
     for spend in spends:
         room = width - name - 1 - 8 - 1 - 6
