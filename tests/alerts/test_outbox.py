@@ -222,11 +222,11 @@ async def test_a_channel_that_stumbles_over_itself_is_tried_again(
 async def test_word_goes_out_though_the_disk_is_full(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiver() as there, Sending(path, hook("a", there)) as it:
 
-        def full() -> None:
+        def full(*, everything: bool) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
         with monkeypatch.context() as patched:
-            patched.setattr(it.ledger, "_commit", full)
+            patched.setattr(it.ledger, "_transact", full)
             it.fire()
             await there.has(1)
             await it.until(lambda: it.delivered)

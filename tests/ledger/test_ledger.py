@@ -123,9 +123,10 @@ async def test_a_ledger_that_cannot_be_written_fails_reservations_and_keeps_sett
     page_count = ledger.db.execute("pragma page_count").fetchone()[0]
     ledger.db.execute(f"pragma max_page_count = {page_count}")
     ledger.settle(opening(1), closing(42, model_billed="x" * 20000))
+    while "full" not in ledger.failure:
+        await asyncio.sleep(0.005)
     with pytest.raises(LedgerError, match="full"):
         await ledger.reserve(opening(2))
-    assert "full" in ledger.failure
     ledger.db.execute(f"pragma max_page_count = {page_count + 100}")
     await ledger.reserve(opening(3))
     assert ledger.failure == ""
@@ -139,6 +140,17 @@ async def test_a_refusal_is_one_row_that_costs_nothing(path: Path) -> None:
     ledger.flush()
     assert on_disk(path, "select outcome, cost_nusd from requests") == [("refused", 0)]
     assert on_disk(path, "select count(*) from rollups") == [(0,)]
+    await ledger.close()
+
+
+async def test_a_refusal_is_never_half_on_record(path: Path) -> None:
+    ledger = Ledger(path)
+    refused = closing(0, outcome="refused", basis="", status=0)
+    ledger.record_refusal(opening(1), refused)
+    await ledger.reserve(opening(2))  # which waits for nothing else
+    assert on_disk(path, "select id from requests where outcome is null") == [(2,)]
+    ledger.flush()
+    assert on_disk(path, "select id, outcome from requests") == [(1, "refused"), (2, None)]
     await ledger.close()
 
 

@@ -1,7 +1,8 @@
 """The one writer: commits reservations before their requests are sent, and settlements after.
 
-Requests that come together share one transaction, so that a commit's cost is divided by the load (FACTS 7,
-14). Checkpoints, which wait for the disk, run in a thread of their own.
+Reservations that come together share one transaction, so that a commit's cost is divided by the load (FACTS
+7, 14). Settlements, for which nobody waits, are committed apart from them, many at once. Checkpoints, which
+wait for the disk, run in a thread of their own.
 """
 
 import asyncio
@@ -57,12 +58,14 @@ class Ledger:
         self.failures = 0
         """How many commits have failed."""
         self._opened: list[tuple[Any, ...]] = []
+        self._refused: list[tuple[Any, ...]] = []
+        """Openings of requests that were never sent, which are committed with their closings."""
         self._closed: list[tuple[Any, ...]] = []
         self._rollups: dict[tuple[Any, ...], tuple[int, int]] = {}
         self._beside: list[Statement] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
-        """Commits settlements that no reservation takes along."""
+        """Commits everything that is pending."""
         self._checkpoint_needed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._checkpoints: asyncio.Task[None] | None = None
@@ -114,7 +117,7 @@ class Ledger:
 
     def record_refusal(self, opening: Opening, closing: Closing) -> None:
         """Record a request that was never sent; nobody waits for it."""
-        self._opened.append(_astuple(opening))
+        self._refused.append(_astuple(opening))
         self._closed.append((*_astuple(closing), opening.id))
         self._flush_later()
 
@@ -153,20 +156,7 @@ class Ledger:
         """Commit everything that is pending. Raises LedgerError, and then reservations have failed while
         settlements stay pending.
         """
-        waiters, self._waiters = self._waiters, []
-        try:
-            self._commit()
-        except sqlite3.Error as error:
-            failure = LedgerError(f"{self.path}: the ledger cannot be written: {_plain(error)}.")
-            self.failure = str(failure)
-            self.failures += 1
-            self._drop_failed(waiters, failure)
-            raise failure from None
-        self.failure = ""
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._checkpoint_needed.set()
+        self._commit(everything=True)
 
     async def close(self) -> None:
         """Flush, checkpoint and close. Raises LedgerError if the last commit failed."""
@@ -196,11 +186,13 @@ class Ledger:
         return self.db.execute(f"select coalesce(max(id), 0) from {table}").fetchone()[0]
 
     def _flush_when_quiet(self, waiting: int) -> None:
-        """Commit once a turn of the loop has brought no further reservation."""
+        """Commit reservations once a turn of the loop has brought no further one. After a failure they wait
+        for what is pending since then, so that nothing is sent whose cost could not be recorded.
+        """
         if waiting < len(self._waiters) < MOST_TOGETHER:
             asyncio.get_running_loop().call_soon(self._flush_when_quiet, len(self._waiters))
         elif self._waiters:
-            self._flush_quietly()
+            self._commit_quietly(everything=bool(self.failure))
 
     def _flush_later(self) -> None:
         if self._timer is None:
@@ -208,40 +200,62 @@ class Ledger:
 
     def _flush_due(self) -> None:
         self._timer = None
-        if self._waiters:
-            return  # the commit they wait for takes everything along
-        if self._opened or self._closed or self._beside or self.failure:
-            self._flush_quietly()
+        if self._opened or self._refused or self._closed or self._beside or self.failure:
+            self._commit_quietly(everything=True)
 
-    def _flush_quietly(self) -> None:
-        """Flush; a failure has been told to those who wait, and what remains is tried again."""
+    def _commit_quietly(self, *, everything: bool) -> None:
+        """Commit; a failure has been told to those who wait, and what remains is tried again."""
         try:
-            self.flush()
+            self._commit(everything=everything)
         except LedgerError:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._flush_due)
 
-    def _commit(self) -> None:
+    def _commit(self, *, everything: bool) -> None:
+        """Commit the reservations that are waited for, or all that is pending. Raises LedgerError."""
+        waiters, self._waiters = self._waiters, []
+        try:
+            self._transact(everything=everything)
+        except sqlite3.Error as error:
+            failure = LedgerError(f"{self.path}: the ledger cannot be written: {_plain(error)}.")
+            self.failure = str(failure)
+            self.failures += 1
+            self._drop_failed(waiters, failure)
+            raise failure from None
+        self.failure = ""
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._checkpoint_needed.set()
+
+    def _transact(self, *, everything: bool) -> None:
         db = self.db
         db.execute("begin immediate")
         try:
             if self._opened:
                 db.executemany(schema.INSERT_REQUEST, self._opened)
-            if self._closed:
-                db.executemany(schema.SETTLE_REQUEST, self._closed)
-                db.executemany(schema.ADD_ROLLUP, [(*key, *tally) for key, tally in self._rollups.items()])
-            for sql, parameters in self._beside:
-                db.execute(sql, parameters)
+            if everything:
+                self._write_settled()
             db.execute("commit")
         except sqlite3.Error:
             if db.in_transaction:
                 db.execute("rollback")
             raise
         self._opened.clear()
-        self._closed.clear()
-        self._rollups.clear()
-        self._beside.clear()
+        if everything:
+            for written in (self._refused, self._closed, self._rollups, self._beside):
+                written.clear()
+
+    def _write_settled(self) -> None:
+        db = self.db
+        if self._refused:
+            db.executemany(schema.INSERT_REQUEST, self._refused)
+        if self._closed:
+            db.executemany(schema.SETTLE_REQUEST, self._closed)
+            db.executemany(schema.ADD_ROLLUP, [(*key, *tally) for key, tally in self._rollups.items()])
+        for sql, parameters in self._beside:
+            db.execute(sql, parameters)
 
     def _drop_failed(self, waiters: list[asyncio.Future[None]], failure: LedgerError) -> None:
         """Reservations that could not be committed never were; those who wait refuse their requests."""
