@@ -150,7 +150,7 @@ class Accounts:
 
     def report(self, route: Route, reading: Reading) -> None:
         """See `Till`."""
-        if reading.usage is None or not reading.complete:
+        if not reading.failed and (reading.usage is None or not reading.complete):
             return
         self.ledger.flush()
         row = find_estimated(self.ledger.db, route.upstream.name, route.late)

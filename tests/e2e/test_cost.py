@@ -26,6 +26,8 @@ class Provider:
 
     def __init__(self) -> None:
         self.fetched = 0
+        self.failing = False
+        """What runs in the background comes to nothing."""
         self.let_on = asyncio.Event()
         """A stream stops after its first event until this is set."""
 
@@ -42,6 +44,8 @@ class Provider:
             done = not json.loads(request.body).get("background")
         answer |= {"background": True, "status": "completed" if done else "queued"}
         answer |= {"usage": USAGE if done else None}
+        if self.failing and done:
+            answer |= {"status": "failed", "usage": None, "error": {"code": "server_error", "message": "no"}}
         body = json.dumps(answer).encode()
         headers = [(b"Content-Type", b"application/json"), (b"x-request-id", b"req_%d" % self.fetched)]
         yield head_of(b"HTTP/1.1 200 OK", [*headers, (b"Content-Length", b"%d" % len(body))]) + body
@@ -179,6 +183,18 @@ def test_a_response_that_runs_in_the_background_is_estimated_until_it_is_fetched
     home.stop()
     home.start()
     assert home.spent() == NUSD
+
+
+def test_a_response_that_failed_in_the_background_costs_nothing_once_that_is_known(
+    background: Background, home: Home, client: Stream, provider: Provider
+) -> None:
+    provider.failing = True
+    send(background, client, home, "POST", "/v1/responses", background=True)
+    send(background, client, home, "GET", "/v1/responses/resp_1")
+    assert home.spent() > 0
+    send(background, client, home, "GET", "/v1/responses/resp_1")
+    found = cost_of(home, "resp_1")
+    assert (found["basis"], found["cost_nusd"], home.spent()) == ("reported", 0, 0)
 
 
 def test_what_was_sent_before_a_kill_can_be_told_after_it(

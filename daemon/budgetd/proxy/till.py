@@ -91,5 +91,7 @@ class Till(Protocol):
         ...
 
     def report(self, route: Route, reading: Reading) -> None:
-        """The answer to a free request has told what an earlier one used: the one that `Route.late` names."""
+        """The answer to a free request has told what an earlier one used, or that it failed: the one that
+        `Route.late` names.
+        """
         ...
