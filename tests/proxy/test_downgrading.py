@@ -151,7 +151,7 @@ UNCHANGEABLE = [
     ("/v1/messages", b'{"model":"x"', b"X-A: b"),
     ("/v1/messages", BODY, b"Content-Encoding: gzip"),
     ("/v1/messages", BODY, b"Content-Encoding: unheard-of"),
-    ("/v1/messages", gzip.compress(BODY)[:40], b"Content-Encoding: gzip"),
+    ("/v1/messages", gzip.compress(BODY, mtime=0)[:40], b"Content-Encoding: gzip"),
     ("/v1/audio/transcriptions", b"--b\r\n\r\n--b--", b"Content-Type: multipart/form-data; boundary=b"),
     ("/v1beta/tunedModels/x:generateContent", BODY, b"X-A: b"),
 ]
