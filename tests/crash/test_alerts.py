@@ -87,7 +87,7 @@ def test_alerts_of_a_daemon_that_is_killed_again_and_again_all_arrive(
             background.run(_end(asking))
             home.start()
         assert background.run(_refused(home, "last")) == 402
-        home.state()  # which commits what is pending
+        home.rows()  # which commits what is pending
         alerts = dict(on_disk(home.places.ledger, "select id, subject from alerts where rule = 'refused'"))
         _await_arrival(home)
     assert "last" in alerts.values()
