@@ -6,7 +6,6 @@ import os
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO
 from zoneinfo import ZoneInfo
 
 from budgetd.accounts import Accounts
@@ -24,7 +23,7 @@ from budgetd.control.server import ControlServer
 from budgetd.control.views import DaemonViews
 from budgetd.errors import ConfigError
 from budgetd.ledger import queries
-from budgetd.ledger.lock import lock
+from budgetd.ledger.lock import LedgerLock, lock
 from budgetd.ledger.writer import Ledger
 from budgetd.price_keeper import PriceKeeper
 from budgetd.proxy.forward import Forwarder
@@ -58,7 +57,7 @@ class Daemon:
         self._places = places
         self._started_at = time.time()
         self._budget_file = BudgetFile(places.budget)
-        self._lock: IO[str] | None = None
+        self._lock: LedgerLock | None = None
         self._ledger: Ledger | None = None
         self._listener: Listener | None = None
         self._control: ControlServer | None = None
@@ -140,7 +139,7 @@ class Daemon:
         if self._ledger is not None:
             await self._ledger.close()
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
         if self._ticking is not None:
             log.info("budgetd stopped")
 

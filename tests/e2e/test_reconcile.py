@@ -16,7 +16,7 @@ from budgetd.reconcile.days import starts_at
 from budgetwire.errors import CallError, WireError
 from budgetwire.messages import ApplyCorrections, Correction, UndoCorrections
 from e2e.background import Background
-from e2e.running import Home, budgetd
+from e2e.running import WAIT_SECONDS, Home, budgetd
 from reconcile.billing import ADMIN_KEY, Billing
 from reconcile.seeded import DAYS, SPAN, Spent, seed
 
@@ -189,10 +189,11 @@ def test_a_kill_between_leaves_all_or_nothing(home: Home) -> None:
     rng, entered = random.Random(7), 0
     with home.running():
         for _ in range(KILLS):
-            stopped = threading.Event()
-            thread = threading.Thread(target=_enter_and_take_back, args=(home, models, stopped))
+            stopped, under_way = threading.Event(), threading.Event()
+            thread = threading.Thread(target=_enter_and_take_back, args=(home, models, stopped, under_way))
             thread.start()
-            time.sleep(rng.uniform(0.02, 0.15))
+            assert under_way.wait(WAIT_SECONDS)
+            time.sleep(rng.uniform(0, 0.05))
             home.kill()
             stopped.set()
             thread.join()
@@ -202,14 +203,17 @@ def test_a_kill_between_leaves_all_or_nothing(home: Home) -> None:
             with suppress(CallError):
                 home.call(lambda id: UndoCorrections(id=id))
             assert spent(home) == 7 * len(DAYS)
-    assert entered > KILLS
+    assert entered >= KILLS
 
 
-def _enter_and_take_back(home: Home, models: list[str], stopped: threading.Event) -> None:
+def _enter_and_take_back(
+    home: Home, models: list[str], stopped: threading.Event, under_way: threading.Event
+) -> None:
     batch = [Correction(DAYS[2], "anthropic", model, 0, 1000 + place) for place, model in enumerate(models)]
     with suppress(WireError):  # which is the kill
         while not stopped.is_set():
             home.call(lambda id: ApplyCorrections(id=id, source="test", corrections=batch))
+            under_way.set()
             home.call(lambda id: UndoCorrections(id=id))
 
 

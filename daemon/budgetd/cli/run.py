@@ -17,7 +17,7 @@ import click
 from budgetd.budget_file import BudgetFile
 from budgetd.config import load_config
 from budgetd.errors import BudgetdError, ConfigError, StartError
-from budgetd.ledger.lock import is_locked
+from budgetd.ledger.lock import holder
 from budgetwire.client import Client
 from budgetwire.errors import Unreachable
 from budgetwire.messages import Welcome
@@ -90,7 +90,8 @@ def stop() -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(welcome.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while is_locked(ledger_path):  # not the process: a dead one whose parent sleeps still has its number
+    # The lock tells, not the process: a dead one whose parent sleeps still has its number.
+    while holder(ledger_path) is not None:
         if time.monotonic() > deadline:
             raise BudgetdError(f"process {welcome.pid} is still there after {STOP_SECONDS:.0f} s.")
         time.sleep(0.02)

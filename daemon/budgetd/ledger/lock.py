@@ -1,50 +1,88 @@
-"""One daemon a ledger: a lock that ends with its process, however that ends."""
+"""One daemon a ledger: a lock that ends with its process, however that ends.
+
+The lock file holds a line for people and for `budgetd stop`, the process, and one for the next start: the
+newest request that was committed. Both are gone after a clean end.
+"""
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from budgetd.errors import StartError
 
+_MOST_BYTES = 64
 
-def lock(ledger_path: Path) -> IO[str]:
-    """Make sure that no other daemon writes this ledger while the file stays open. Raises StartError."""
+
+class LedgerLock:
+    """The lock of the one daemon that writes a ledger, until `release` or the end of its process."""
+
+    def __init__(self, path: Path, descriptor: int, left_at: int) -> None:
+        self.left_at = left_at
+        """The newest request that an earlier daemon had committed when it was killed; 0 after a clean end."""
+        self._path = path
+        self._descriptor = descriptor
+
+    def note(self, request_id: int) -> None:
+        """Leave word for the next start that requests up to this id are committed. Raises OSError."""
+        text = f"{os.getpid()}\n{request_id}\n".encode()
+        os.pwrite(self._descriptor, text, 0)
+        os.ftruncate(self._descriptor, len(text))
+
+    def release(self) -> None:
+        """Let another daemon have the ledger: this one has ended as it should."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+
+
+def lock(ledger_path: Path) -> LedgerLock:
+    """Make sure that no other daemon writes this ledger. Raises StartError."""
     path = _lock_path(ledger_path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = path.open("a+", encoding="utf-8")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StartError(f"{path.parent}: cannot be written: {error.strerror}.") from None
+        raise StartError(f"{path}: the lock file cannot be opened: {error.strerror}.") from None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        pid = file.read(20).strip()
-        file.close()
+        os.fchmod(descriptor, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = LedgerLock(path, descriptor, _read(descriptor)[1])
+        lock.note(lock.left_at)
+    except BlockingIOError:
+        pid = _read(descriptor)[0]
+        os.close(descriptor)
         raise StartError(
             f"another budgetd{f' (process {pid})' if pid else ''} uses {ledger_path}."
             " Use that one, or stop it with `budgetd stop`."
         ) from None
-    try:
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
     except OSError as error:
-        raise StartError(f"{path}: cannot be written: {error.strerror}.") from None
-    return file
+        os.close(descriptor)
+        raise StartError(f"{path}: the lock file cannot be written: {error.strerror}.") from None
+    return lock
 
 
-def is_locked(ledger_path: Path) -> bool:
-    """Whether a daemon has this ledger."""
+def holder(ledger_path: Path) -> int | None:
+    """The process of the daemon that has this ledger; None if none has it, 0 if its number is not known."""
     try:
-        with _lock_path(ledger_path).open(encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
+        descriptor = os.open(_lock_path(ledger_path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
-        return True
-    return False
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _read(descriptor)[0]
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> tuple[int, int]:
+    """The process and the newest request on record; 0 for what is not there."""
+    lines = os.pread(descriptor, _MOST_BYTES, 0).split(b"\n")
+    pid, newest = (int(line) if line.isdigit() else 0 for line in (*lines, b"", b"")[:2])
+    return pid, newest
 
 
 def _lock_path(ledger_path: Path) -> Path:
