@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from budgetd.budget_file import BudgetFile
+from budgetd.cli.loop_errors import report_loop_errors
 from budgetd.config import load_config
 from budgetd.errors import BudgetdError, ConfigError, StartError
 from budgetd.ledger.lock import holder
@@ -40,6 +41,7 @@ def serve(log_file: Path | None) -> None:
         daemon = Daemon(places)
         told = asyncio.Event()
         loop = asyncio.get_running_loop()
+        report_loop_errors(loop)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, told.set)
         try:
@@ -170,7 +172,6 @@ def _log_to(path: Path | None) -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.raiseExceptions = False  # a full disk would otherwise print a traceback for every line
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 def _runner() -> asyncio.Runner:
