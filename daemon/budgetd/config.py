@@ -178,7 +178,7 @@ def _check_quiet_hours(file: TomlFile, alerts: AlertsSection) -> None:
 def _listen(file: TomlFile, listen: str) -> tuple[str, int]:
     host, found, port = listen.rpartition(":")
     host = host.strip("[]")
-    if not found or not port.isdecimal() or int(port) > 65535:
+    if not found or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise file.error(["proxy", "listen"], f"{listen!r} is not host:port; write 127.0.0.1:8766.")
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback

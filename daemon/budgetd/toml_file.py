@@ -60,6 +60,8 @@ class TomlFile:
             return tomllib.loads(self.text, parse_float=Decimal)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{self.path}{_syntax(str(error))}") from None
+        except (ValueError, RecursionError):  # thousands of digits or brackets in a row
+            raise ConfigError(f"{self.path}: not valid TOML: a number or a nesting has no end.") from None
 
     def parse(self, kind: type[T]) -> T:
         """The file as a struct. Raises ConfigError with file, line, key and, for a misspelt key, the nearest

@@ -143,6 +143,7 @@ def test_a_window_may_be_called(window: str) -> None:
         ("90m", "whole hours or days"),
         ("-1h", "whole hours or days"),
         ("1.5h", "whole hours or days"),
+        ("５h", "whole hours or days"),
         ("", "no window is called"),
         ("weeks", 'did you mean "week"?'),
         ("daily", 'did you mean "day"?'),

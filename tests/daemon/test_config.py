@@ -65,6 +65,15 @@ def test_an_upstream_of_ones_own_needs_address_and_dialect(tmp_path: Path) -> No
         ("[proxy]\ndrain_seconds = -1\n", "line 2: `proxy.drain_seconds`: expected a whole number >= 0."),
         ('[proxy]\nlisten = "0.0.0.0:80"\n', "line 2: `proxy.listen`: '0.0.0.0' is not an address of this"),
         ('[proxy]\nlisten = "8766"\n', "line 2: `proxy.listen`: '8766' is not host:port"),
+        *(
+            (
+                f'[proxy]\nlisten = "127.0.0.1:{port}"\n',
+                f"config.toml, line 2: `proxy.listen`: '127.0.0.1:{port}' is not host:port; write 127.0.0.1:8766.",
+            )
+            for port in ("８７６６", "+8766", "8_766", " 8766", "", "65536", "0" * 5000)
+        ),
+        (f"[proxy]\nmax_body_mib = {'9' * 5000}\n", "config.toml: not valid TOML: "),
+        (f"x = {'[' * 10_000}\n", "config.toml: not valid TOML: "),
         ('timezone = "Europe/Berlim"\n', "line 1: `timezone`: no time zone is called 'Europe/Berlim'"),
         ('timezone = "../etc"\n', "line 1: `timezone`: no time zone is called '../etc'"),
         (

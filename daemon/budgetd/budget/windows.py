@@ -20,7 +20,7 @@ KINDS = ("hour", "day", "week", "month", "total")
 MOST_DAYS = 366
 """Longest rolling window: its minutes are kept."""
 
-_ROLLING = re.compile(r"(\d{1,9})([hd])")
+_ROLLING = re.compile(r"([0-9]{1,9})([hd])")
 _SECONDS = {"h": 3600, "d": 86400}
 _QUARTER = 900
 """Zones move their clocks by multiples of this many seconds."""

@@ -40,7 +40,7 @@ class Length(click.ParamType[int]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Seconds."""
-        found = re.fullmatch(r"([1-9]\d{0,8})([mhd])", str(value))
+        found = re.fullmatch(r"([1-9][0-9]{0,8})([mhd])", str(value))
         if found is None:
             self.fail(f"{value!r} is not a time like 30m, 1h or 2d.", param, ctx)
         return int(found[1]) * _SECONDS[found[2]]
