@@ -11,6 +11,7 @@ import msgspec
 
 from budgetd.alerts.desk import Desk
 from budgetd.alerts.settings import AlertsSection
+from budgetd.blocks import Block, Blocks
 from budgetd.budget.burn import MINUTES, Burn
 from budgetd.budget.decision import Refused, Reservation
 from budgetd.budget.fallback import same_dialect
@@ -32,7 +33,7 @@ from budgetd.pricing.pricer import Pricer
 from budgetd.pricing.settings import UnknownModel
 from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
-from budgetd.wording import PAUSED, why_refused, why_unknown
+from budgetd.wording import PAUSED, why_refused, why_repeated, why_unknown
 
 DEFAULT_ALERTS = AlertsSection()
 
@@ -64,6 +65,7 @@ class Accounts:
         self.zone = zone
         self.guard = Guard(zone)
         self.holds = Holds()
+        self.blocks = Blocks()
         self.in_flight: dict[int, Entry] = {}
         self.clock = clock
         self.changed = changed
@@ -90,10 +92,15 @@ class Accounts:
 
     # the till
 
+    @property
+    def refuses_repeats(self) -> bool:
+        """See `Till`."""
+        return bool(self.blocks)
+
     def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
         """See `Till`."""
         now = self.clock()
-        case, why = self._examine(self._case(candidate, candidate.ask.model, now))
+        case, why = self._examine(self._case(candidate, candidate.ask.model, now), now)
         if why:
             return self._turn_away(case, now, why)
         decision = self.decide(case, now)
@@ -102,7 +109,7 @@ class Accounts:
     def count(self, candidate: Candidate) -> Ticket:
         """See `Till`."""
         now = self.clock()
-        case, why = self._examine(self._case(candidate, candidate.ask.model, now))
+        case, why = self._examine(self._case(candidate, candidate.ask.model, now), now)
         reservation = None
         if self._counts(case.billing):
             reservation = self.guard.admit(case.demand, now)
@@ -112,6 +119,8 @@ class Accounts:
                 why = why or self._why_refused(refused, case)
         ticket = self._let_in(case, reservation, now)
         ticket.refused = why
+        if why:
+            self.block(ticket, "budgetd", now)
         return ticket
 
     def abandon(self, held: Held) -> None:
@@ -199,6 +208,8 @@ class Accounts:
         if self.guard.roll(now):
             self.changed("limits", "burn", "spending")
             self.retry_held()
+        if self.blocks.expire(now):
+            self.changed("daemon")
         for waiting in self.holds:
             if now >= waiting.until:
                 seconds = waiting.refused.window.limit.hold_seconds
@@ -257,12 +268,23 @@ class Accounts:
             return decision
         return self._refuse(case, now, decision, self._why_refused(decision, case))
 
-    def _examine(self, case: Case) -> tuple[Case, str]:
+    def block(self, ticket: Ticket, by: str, now: float) -> None:
+        """Refuse what repeats a request that is killed; ``by``: who kills it, for a person."""
+        case = self.in_flight[ticket.id].case
+        self.blocks.add(ticket.id, case.subject, case.origin(ticket.messages), by, now)
+        self.changed("daemon")
+
+    def _find_block(self, case: Case, now: float) -> Block | None:
+        return self.blocks.find(case.origin(case.candidate.messages), now) if case.billing != "free" else None
+
+    def _examine(self, case: Case, now: float) -> tuple[Case, str]:
         """A request as it is to be reserved for; and why it is not let in whatever the limits are, if it is
         not.
         """
         if self.paused_at is not None and case.billing != "free":
             return case, PAUSED
+        if self.blocks and (block := self._find_block(case, now)):
+            return case, why_repeated(block, self.zone)
         if self._note_unknown(case):
             if self.unknown_model == "refuse":
                 return case, why_unknown(case.subject.provider, case.subject.model)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from budgetd.blocks import Origin
 from budgetd.budget.decision import Demand, Reservation
 from budgetd.budget.limits import Subject
 from budgetd.config import Billing
@@ -30,6 +31,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def demand(self) -> Demand:
         """What it asks of the guard."""
         return Demand(self.subject, self.estimate.expected_nusd, self.estimate.worst_nusd)
+
+    def origin(self, messages: str) -> Origin:
+        """What tells its repeats; ``messages``: a digest of what it says, where that is known."""
+        who, asked = self.candidate.who, self.replaced_model or self.subject.model
+        return Origin.of(self.subject, asked, who.agent, messages)
 
     def unreserved(self) -> "Case":
         """The same, with nothing to be reserved for it; what it costs still counts."""

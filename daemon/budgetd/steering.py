@@ -31,8 +31,11 @@ class Steering:
         accounts.retry_held()
 
     def approve(self, request_id: int) -> bool:
-        """Let a held request through this once; False if it is not held."""
+        """Let a held request through this once, or the repeats of a killed one; False if it is neither."""
         accounts = self._accounts
+        if accounts.blocks.lift(request_id):
+            accounts.changed("daemon")
+            return True
         waiting = accounts.holds.get(request_id)
         if waiting is None or waiting.held.decided.done():
             return False
@@ -53,12 +56,15 @@ class Steering:
         accounts.turn_held_away(waiting, "refused", "It was held and then refused by its owner.")
         return True
 
-    def kill(self, request_id: int) -> bool:
-        """Cut a running request; False if there is none, or it is not on its way yet."""
+    def kill(self, request_id: int, by: str) -> bool:
+        """Cut a running request and refuse its repeats for a while; False if there is none, or it is not on
+        its way yet. ``by``: who does it, for a person.
+        """
         accounts = self._accounts
         entry = accounts.in_flight.get(request_id)
         if entry is None or entry.ticket.kill is None:
             return False
+        accounts.block(entry.ticket, by, accounts.clock())
         entry.ticket.kill()
         return True
 

@@ -4,10 +4,25 @@ import shlex
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from budgetd.blocks import Block
 from budgetd.budget.decision import Refused
 from budgetwire.money import format_usd
 
 PAUSED = "Spending is paused on this machine. To resume, press space in budgettop or run `budgetd resume`."
+
+
+def why_repeated(block: Block, zone: ZoneInfo) -> str:
+    """Who killed what this repeats, until when it is refused, and how to go on."""
+
+    def clock(at: float) -> str:
+        return f"{datetime.fromtimestamp(at, UTC).astimezone(zone):%H:%M:%S}"
+
+    whose = "this session" if block.origin.session else "this kind"
+    return (
+        f"Request {block.request_id} of {whose} was killed by {block.by} at {clock(block.at)}, so that its"
+        f" repeats are refused until {clock(block.until)}. To let it go on now, run"
+        f" `budgetd approve {block.request_id}` or press enter on it in budgettop."
+    )
 
 
 def why_unknown(provider: str, model: str) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from budgetd.alerts.desk import Desk
 from budgetd.alerts.outbox import Outbox
+from budgetd.blocks import Blocks
 from budgetd.budget.limits import Limit, Subject
 from budgetd.budget_file import Budget, EditRefusedError
 from budgetd.control.commands import Commands
@@ -84,6 +85,7 @@ class NotedAccounts:
         self.counters = {("daily", ""): 0, ("opus", "acme"): 0}
         self.guard = SimpleNamespace(find=self.find, paused=set())
         self.held, self.running = {12}, {11}
+        self.blocks = Blocks()
         self.calls: list[tuple] = []
 
     def clock(self) -> float:
@@ -124,7 +126,7 @@ class NotedAccounts:
     def refuse(self, request_id: int) -> bool:
         return self._end(self.held, "refuse", request_id)
 
-    def kill(self, request_id: int) -> bool:
+    def kill(self, request_id: int, by: str) -> bool:
         return self._end(self.running, "kill", request_id)
 
     def _end(self, among: set[int], action: str, request_id: int) -> bool:

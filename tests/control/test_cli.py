@@ -126,7 +126,7 @@ def run(home: Path, script: Script, views: Views, monkeypatch, capsys):
         (["pause", "daily"], Pause(id=0, limit="daily"), "Nothing that daily is about"),
         (["resume"], Resume(id=0), "Resumed."),
         (["resume", "daily"], Resume(id=0, limit="daily"), "Resumed: daily."),
-        (["approve", "12"], Approve(id=0, request_id=12), "Request 12 is let through."),
+        (["approve", "12"], Approve(id=0, request_id=12), "Request 12 may go on."),
         (["refuse", "12"], Refuse(id=0, request_id=12), "Request 12 is refused."),
         (["kill", "11"], Kill(id=0, request_id=11), "Request 11 is cut."),
     ],

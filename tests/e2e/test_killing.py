@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from budgetwire.errors import CallError
-from budgetwire.messages import Kill
+from budgetwire.messages import Approve, Kill
 from e2e.background import Background
 from e2e.exchange import Exchange
 from e2e.stage import CLAUDE_CODE, CLIENTS, Stage, is_refusal, staged
@@ -19,6 +19,14 @@ STREAMS = [each for each in CLIENTS if each.stream]
 def stage(background: Background) -> Iterator[Stage]:
     with staged(background, "[budget]\ndaily_limit_cents = 1000000\n") as stage:
         yield stage
+
+
+@pytest.fixture(autouse=True)
+def lets_go_on(stage: Stage) -> Iterator[None]:
+    """The clients name the same sessions in each test, which a kill blocks."""
+    yield
+    for block in stage.home.state().daemon.blocks:
+        stage.home.call(lambda id, killed=block.request_id: Approve(id=id, request_id=killed))
 
 
 def kill(stage: Stage, project: str, *phases: str) -> int:
@@ -111,3 +119,33 @@ def test_a_request_that_is_over_cannot_be_killed(stage: Stage) -> None:
     assert str(error.value)
     assert dict(stage.row("over")) == dict(row)
     assert len(stage.changes("kill")) == audited
+
+
+@pytest.mark.parametrize("client", STREAMS, ids=lambda client: client.id)
+def test_its_repeat_is_refused_until_a_person_lets_it_go_on(stage: Stage, client: Exchange) -> None:
+    project = f"repeated {client.id}"
+    stage.stop(project)
+    asking = stage.begin(client, project)
+    stage.background.run(stage.provider.reached(project))
+    id = kill(stage, project, "answering")
+    assert stage.end(asking) is not None
+    stage.is_cut(project)
+    stage.go_on(project)
+
+    again = stage.ask(client, project)
+    assert is_refusal(again, client)
+    assert f"Request {id}" in str(again)
+    assert f"budgetd approve {id}" in str(again)
+    assert len(stage.posts(project)) == 1
+    if client is not CLAUDE_CODE:  # which names its session: all of that is refused
+        assert stage.ask(client, f"another than {project}") is None
+    (block,) = [each for each in stage.home.state().daemon.blocks if each.request_id == id]
+    assert (block.project, block.by.endswith("(test)")) == (project, True)
+
+    stage.home.call(lambda call: Approve(id=call, request_id=id))
+    assert stage.changes("approve")[0].before == "killed"
+    assert stage.ask(client, project) is None
+    assert len(stage.posts(project)) == 2
+    assert [row["outcome"] for row in stage.rows(project)] == ["killed", "refused", "ok"]
+    with pytest.raises(CallError):
+        stage.home.call(lambda call: Approve(id=call, request_id=id))

@@ -29,6 +29,10 @@ class ScriptedTill:
     def outcomes(self) -> list[Outcome]:
         return [outcome for _, outcome in self.settled]
 
+    @property
+    def refuses_repeats(self) -> bool:
+        return self._accounts.refuses_repeats
+
     def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
         self.candidates.append(candidate)
         return self._decide(self, candidate)

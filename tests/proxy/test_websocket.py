@@ -747,7 +747,7 @@ async def test_killing_a_turn_cuts_the_session_on_both_sides(home: Path) -> None
         await it.client.say(CREATE)
         await it.client.hear_until("response.output_text.delta")
         (id,) = it.daemon.daemon._accounts.in_flight
-        assert Steering(it.daemon.daemon._accounts).kill(id)
+        assert Steering(it.daemon.daemon._accounts).kill(id, "ada")
         assert await it.client.closed() == (1008, KILLED)
         await it.client.send(closing(1008, masked=True))
         await it.client.stream.gone()

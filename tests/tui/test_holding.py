@@ -5,7 +5,7 @@ import pytest
 
 from budgetd.control.server import CommandError
 from budgettop.app import BudgetTop
-from budgetwire.messages import Approve, Grant, Kill, Refuse
+from budgetwire.messages import Approve, Block, Grant, Kill, Refuse, Snapshot
 from tui import states
 
 
@@ -204,3 +204,40 @@ async def test_a_downgraded_request_names_both_models(dashboard):
         assert "haiku-4-5 ← opus-4-8" in seen.text
         seen.daemon.show(in_flight=[states.in_flight(1, model="gpt-5.4", asked_model="claude-opus-4-8")])
         await seen.shows("gpt-5.4 ← claude-opus-4-8")
+
+
+def killed(request_id: int, **more: object) -> Block:
+    facts = {"user": "maria", "project": "acme-api", "session": "main", "client": "claude-code"}
+    return Block(
+        request_id=request_id,
+        by="maria (budgettop)",
+        at=states.NOW - 13,
+        until=states.NOW + 47,
+        upstream="anthropic",
+        model="claude-opus-4-8",
+        **(facts | more),
+    )
+
+
+def blocking(*blocks: Block) -> Snapshot:
+    state = states.holding()
+    return msgspec.structs.replace(state, daemon=msgspec.structs.replace(state.daemon, blocks=list(blocks)))
+
+
+async def test_a_killed_request_stays_until_its_repeats_are_let_through(dashboard):
+    async with dashboard(blocking(killed(40))) as seen:
+        line = seen.line(" KILLED ")
+        assert "claude-opus-4-8  acme-api" in line
+        assert "repeats refused 0:47" in line
+        await seen.press("h", "down", "down")
+        await seen.until(lambda: "go on ⏎" in seen.line(" KILLED "))
+        await seen.press("f", "x", "k")
+        await seen.press("enter")
+        await seen.until(lambda: seen.daemon.of(Approve))
+        assert ids(seen.daemon.of(Approve)) == [40]
+        assert not seen.daemon.of(Kill)
+
+
+async def test_a_killed_request_that_still_ends_has_one_row(dashboard):
+    async with dashboard(blocking(killed(states.holding().in_flight[0].id))) as seen:
+        assert " KILLED " not in seen.text

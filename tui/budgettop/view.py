@@ -5,7 +5,7 @@ from datetime import tzinfo
 from typing import Literal
 
 from budgettop import text
-from budgetwire.messages import InFlight, Snapshot
+from budgetwire.messages import Block, InFlight, Snapshot
 
 Stand = Literal["connecting", "live", "lost", "refused"]
 """refused: the daemon speaks another version; nothing more is tried."""
@@ -49,9 +49,23 @@ class View:
     @property
     def held(self) -> list[InFlight]:
         """The requests that wait for a decision, the one with the least time left first."""
-        held = (
-            [request for request in self.snapshot.in_flight if request.phase == "held"]
-            if self.snapshot
-            else []
-        )
+        held = [request for request in self._in_flight if request.phase == "held"]
         return sorted(held, key=lambda request: (request.held_until or 0.0, request.id))
+
+    @property
+    def running(self) -> list[InFlight]:
+        """The requests that were let through and are not over, oldest first."""
+        running = [request for request in self._in_flight if request.phase != "held"]
+        return sorted(running, key=lambda request: (request.started_at, request.id))
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The killed requests whose repeats are refused, oldest first; those that still end are among the
+        running ones.
+        """
+        blocks = self.snapshot.daemon.blocks if self.snapshot else []
+        return [block for block in blocks if all(each.id != block.request_id for each in self._in_flight)]
+
+    @property
+    def _in_flight(self) -> list[InFlight]:
+        return self.snapshot.in_flight if self.snapshot else []

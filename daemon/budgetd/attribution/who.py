@@ -22,6 +22,12 @@ CLIENTS = (
 """What the user agents of well-known clients begin with (FACTS 1)."""
 
 
+SESSIONS = (b"x-budget-session", b"x-claude-code-session-id", b"session-id", b"x-session-id")
+"""Where a session is named: by a person, by Claude Code, by Codex, by opencode."""
+
+AGENTS = (b"x-claude-code-agent-id", b"thread-id")
+"""Where the agent within a session is named: by Claude Code for its subagents, by Codex for each thread."""
+
 KEY_PROTOCOL = b"openai-insecure-api-key."
 """What a subprotocol begins with that is an API key."""
 
@@ -40,6 +46,8 @@ class Who(msgspec.Struct, frozen=True):
     client: str
     subscription: bool
     """The key is a subscription's token, so that the provider does not bill by usage."""
+    agent: str = ""
+    """The agent within the session, such as a subagent; empty for its main line."""
 
 
 def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: str, target: str = "") -> Who:
@@ -54,13 +62,15 @@ def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: s
     """
     get = headers.get
     key = _key(headers, target)
-    named = get(b"x-budget-session") or get(b"x-claude-code-session-id") or get(b"session-id")
+    named = next(filter(None, map(get, SESSIONS)), None)
+    agent = next(filter(None, map(get, AGENTS)), None)
     return Who(
         user=_name(get(b"x-budget-user") or user.encode("utf-8", "replace")),
         project=_name(get(b"x-budget-project") or project.encode("utf-8", "replace")),
         session=_name(named or session.encode("utf-8", "replace")),
         key=fingerprint(key) if key else "",
         client=_client(_name(get(b"user-agent"))),
+        agent=_name(agent),
         subscription=key.startswith(b"sk-ant-oat"),
     )
 

@@ -9,9 +9,9 @@ from budgetwire.messages import Approve, Kill, Refuse
 @click.command(epilog="Example: budgetd approve 4202")
 @click.argument("id", type=int)
 def approve(id: int) -> None:
-    """Let a held request through, this once."""
+    """Let a held request through, this once, or the session of a killed one go on."""
     call(lambda call_id: Approve(id=call_id, request_id=id))
-    click.echo(f"Request {id} is let through.")
+    click.echo(f"Request {id} may go on.")
 
 
 @click.command(epilog="Example: budgetd refuse 4202")
@@ -25,6 +25,8 @@ def refuse(id: int) -> None:
 @click.command(epilog="Example: budgetd kill 4201")
 @click.argument("id", type=int)
 def kill(id: int) -> None:
-    """Cut a running request; what it cost is counted."""
+    """Cut a running request; what it cost is counted, and its repeats are refused for a minute."""
     call(lambda call_id: Kill(id=call_id, request_id=id))
-    click.echo(f"Request {id} is cut.")
+    click.echo(
+        f"Request {id} is cut. Its repeats are refused for a minute; `budgetd approve {id}` lets them go on."
+    )

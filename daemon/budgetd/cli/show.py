@@ -9,7 +9,7 @@ from budgetd.cli.call import snapshot, with_client
 from budgetd.cli.limits import describe
 from budgetd.cli.table import clock, plain
 from budgetwire.client import Client
-from budgetwire.messages import InFlight, Snapshot
+from budgetwire.messages import Block, InFlight, Snapshot
 from budgetwire.money import format_usd
 
 
@@ -58,6 +58,7 @@ def _describe(client: Client, state: Snapshot) -> str:
     lines += [f"! {error}" for error in (daemon.config_error, daemon.ledger_error) if error]
     lines.append(describe(state.limits) if state.limits else "no limit is set (press e in budgettop)")
     lines += [_held(request) for request in state.in_flight if request.phase == "held"]
+    lines += [_block(block, state.at) for block in daemon.blocks]
     lines.append(
         f"burn {format_usd(burn.nusd_per_hour)}/h, today {format_usd(burn.today_nusd)},"
         f" yesterday {format_usd(burn.yesterday_nusd)}, this month {format_usd(burn.month_nusd)};"
@@ -78,4 +79,12 @@ def _held(request: InFlight) -> str:
         f"HELD {request.id}{until}: {request.model} for {request.project or request.client or 'someone'},"
         f" about {format_usd(request.reserved_nusd)}, by {whose};"
         f" `budgetd approve {request.id}` or `budgetd refuse {request.id}`"
+    )
+
+
+def _block(block: Block, now: float) -> str:
+    whose = f"its session {block.session} is" if block.session else "its repeats are"
+    return plain(
+        f"KILLED {block.request_id} by {block.by}: {whose} refused for {max(0.0, block.until - now):.0f} s"
+        f" more; `budgetd approve {block.request_id}` lets it go on"
     )

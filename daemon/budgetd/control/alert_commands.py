@@ -1,7 +1,6 @@
 """The calls about alerts and their channels: acknowledge, snooze, try, send again, and what is on record."""
 
 import asyncio
-import pwd
 from typing import TypeAlias
 
 from budgetd.accounts import Accounts
@@ -73,7 +72,7 @@ class AlertCommands:
         if waiting:
             ids = [alert.id for alert in waiting]
             with self._audit.change(peer, "acknowledge", _named(ids), "waiting", "acknowledged"):
-                accounts.desk.board.acknowledge(ids, _user(peer.uid), now, peer.name)
+                accounts.desk.board.acknowledge(ids, peer.user, now, peer.name)
             accounts.changed("alerts")
         return AcknowledgeReply(acknowledged=len(waiting))
 
@@ -134,11 +133,3 @@ class AlertCommands:
 
 def _named(ids: list[int]) -> str:
     return f"alert {', '.join(map(str, sorted(ids, reverse=True)))}"
-
-
-def _user(uid: int) -> str:
-    """Whose id it is, by name where it has one."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

@@ -6,6 +6,7 @@ The steering of limits is in `limit_commands`.
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -131,11 +132,14 @@ class Commands:
         steering, id = self._steering, call.request_id
         match call:
             case Approve():
-                action, do, before, after = "approve", steering.approve, "held", "let through"
+                killed = self._accounts.blocks.get(id) is not None
+                before, after = ("killed", "may go on") if killed else ("held", "let through")
+                action, do = "approve", steering.approve
             case Refuse():
                 action, do, before, after = "refuse", steering.refuse, "held", "refused"
             case Kill():
-                action, do, before, after = "kill", steering.kill, "running", "killed"
+                by = f"{peer.user} ({peer.name})"
+                action, do, before, after = "kill", partial(steering.kill, by=by), "running", "killed"
         if action == "approve" and self._accounts.paused_at is not None:
             raise CommandError("conflict", "Spending is paused: resume first, then approve.")
         with self._audit.change(peer, action, f"request {id}", before, after):

@@ -1,5 +1,6 @@
 """What the control room needs from the rest of the daemon: the state to show, and who does the calls."""
 
+import pwd
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, get_args
@@ -46,6 +47,14 @@ class Peer:
     pid: int
     uid: int
     name: str
+
+    @property
+    def user(self) -> str:
+        """The name of the user, or the number of one without."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return str(self.uid)
 
 
 Handle: TypeAlias = Callable[[Call, Peer], Awaitable[dict[str, Any]]]

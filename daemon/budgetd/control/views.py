@@ -1,5 +1,6 @@
 """The daemon's state as it is shown: from its own objects to the wire's."""
 
+from budgetd import blocks
 from budgetd.accounts import Accounts
 from budgetd.alerts.shown import to_wire
 from budgetd.budget.counters import Window
@@ -7,7 +8,7 @@ from budgetd.budget.windows import day_before, window_bounds
 from budgetd.case import Entry
 from budgetd.holds import Waiting
 from budgetd.ledger import queries
-from budgetwire.messages import Alert, Burn, Daemon, InFlight, Limit, Spend, Spending
+from budgetwire.messages import Alert, Block, Burn, Daemon, InFlight, Limit, Spend, Spending
 
 SHOWN_SUBJECTS = 20
 
@@ -33,6 +34,7 @@ class DaemonViews:
             paused_by=accounts.paused_by,
             config_error=self.config_error,
             ledger_error=accounts.ledger.failure,
+            blocks=[_block(block) for block in accounts.blocks],
         )
 
     def limits(self) -> list[Limit]:
@@ -42,7 +44,10 @@ class DaemonViews:
     def in_flight(self) -> list[InFlight]:
         """See `Views`."""
         accounts = self._accounts
-        return [*map(_held, accounts.holds), *map(_in_flight, accounts.in_flight.values())]
+        return [
+            *map(_held, accounts.holds),
+            *map(_in_flight, accounts.in_flight.values()),
+        ]
 
     def alerts(self) -> list[Alert]:
         """See `Views`."""
@@ -158,4 +163,20 @@ def _held(waiting: Waiting) -> InFlight:
         held_by=limit.name,
         held_subject=waiting.refused.window.subject,
         held_until=waiting.until,
+    )
+
+
+def _block(block: blocks.Block) -> Block:
+    subject = block.subject
+    return Block(
+        request_id=block.request_id,
+        by=block.by,
+        at=block.at,
+        until=block.until,
+        upstream=subject.upstream,
+        model=subject.model,
+        user=subject.user,
+        project=subject.project,
+        session=subject.session,
+        client=subject.client,
     )

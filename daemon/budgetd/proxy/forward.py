@@ -16,6 +16,7 @@ import msgspec
 from budgetd.attribution.who import identify
 from budgetd.config import Config, Upstream
 from budgetd.metering import Ask, peek
+from budgetd.metering.repeats import messages_digest
 from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
 from budgetd.proxy import wording
 from budgetd.proxy.admission import admit
@@ -128,6 +129,7 @@ class Forwarder:
             method=request.method,
             request_bytes=size,
             replaceable=replaceable,
+            messages=messages_digest(body) if self._till.refuses_repeats and not who.session else "",
         )
 
     async def _dispatch(
@@ -178,11 +180,14 @@ class Forwarder:
         connection.sending = not whole
         host = self._host(route.upstream)
         head = upstream_head(request.method, route.target, host, request.headers, request.seen)
+        content = body
         if request.chunked:
             body = _chunk(body) + (b"0\r\n\r\n" if whole else b"")
         connection.write(head + body)
         if ticket is not None:
             ticket.kill = lambda: self._kill(request, route, relay, whole)
+            if not ticket.candidate.who.session:  # after the bytes have gone, so that nobody waits for it
+                ticket.messages = messages_digest(content)
         return relay
 
     def _relay(self, request: Incoming, route: Route, connection: Connection, ticket: Ticket | None) -> Relay:

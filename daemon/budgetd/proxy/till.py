@@ -29,6 +29,8 @@ class Candidate(msgspec.Struct, frozen=True):
     request_bytes: int
     replaceable: bool = False
     """Another model can be put into it, so that it can be downgraded."""
+    messages: str = ""
+    """A digest of what it says, if it names no session and repeats are refused (`Till.refuses_repeats`)."""
 
 
 class Ticket(msgspec.Struct, eq=False):
@@ -43,6 +45,8 @@ class Ticket(msgspec.Struct, eq=False):
     """The model to ask for instead of the candidate's; empty where nothing is replaced."""
     refused: str = ""
     """Why a request that had begun unasked must be cut, for a person; empty where it may go on."""
+    messages: str = ""
+    """A digest of what it says, if it names no session: how its repeat would be told."""
     kill: Callable[[], None] | None = None
     """Cuts the request on both sides, which settles it as killed; there from when it has been sent."""
     phase: Literal["sent", "answering", "draining"] = "sent"
@@ -71,6 +75,11 @@ class Turned(msgspec.Struct, frozen=True):
 
 class Till(Protocol):
     """The budget as the proxy sees it."""
+
+    @property
+    def refuses_repeats(self) -> bool:
+        """Whether a request was killed whose repeats are refused now."""
+        ...
 
     def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
         """Decide at once: reserve, hold, or say why not."""

@@ -64,6 +64,7 @@ from budgetwire.messages.costs import (
 )
 from budgetwire.messages.state import (
     Alert,
+    Block,
     Burn,
     Daemon,
     InFlight,
@@ -81,6 +82,7 @@ __all__ = [
     "ApplyCorrections",
     "ApplyCorrectionsReply",
     "Approve",
+    "Block",
     "Burn",
     "Call",
     "Change",

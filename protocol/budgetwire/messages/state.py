@@ -134,6 +134,23 @@ class Spending(State, frozen=True):
     session: list[Spend]
 
 
+class Block(State, frozen=True):
+    """A killed request whose repeats are refused, of its session or, without one, of what it said."""
+
+    request_id: int
+    """What an approval has to name to let them go on."""
+    by: str
+    """Who killed it, for a person."""
+    at: float
+    until: float
+    upstream: str
+    model: str
+    user: str
+    project: str
+    session: str
+    client: str
+
+
 class Daemon(State, frozen=True):
     """The daemon's own condition."""
 
@@ -145,6 +162,8 @@ class Daemon(State, frozen=True):
     """Why the newest configuration is not in force; empty when it is."""
     ledger_error: str = ""
     """Why nothing can be recorded, so that nothing that costs is let through; empty when all is well."""
+    blocks: list[Block] = msgspec.field(default_factory=list[Block])
+    """What is refused because it would repeat a killed request, the oldest first."""
 
 
 class Request(State, frozen=True):

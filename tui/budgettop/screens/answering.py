@@ -30,6 +30,11 @@ class Answering(Room):
         """Return the held request that keys decide upon."""
         raise NotImplementedError
 
+    def to_allow(self) -> int | None:
+        """Return the request that enter lets through."""
+        request = self.to_decide()
+        return request and request.id
+
     def to_answer(self) -> int | None:
         """Return the alert that keys answer."""
         raise NotImplementedError
@@ -39,16 +44,19 @@ class Answering(Room):
         if not self.built:
             return True
         live = self.top.view.stand == "live"
-        if action in ("allow", "allow_more", "refuse"):
+        if action == "allow":
+            return live and self.to_allow() is not None
+        if action in ("allow_more", "refuse"):
             return live and self.to_decide() is not None
         if action in ("acknowledge", "snooze", "snooze_till_tomorrow"):
             return live and self.to_answer() is not None
         return super().check_action(action, parameters)
 
     def action_allow(self) -> None:
-        """Let the held request through, this once."""
-        if request := self.to_decide():
-            self.top.ask(lambda call: Approve(id=call, request_id=request.id))
+        """Let the held request through, this once, or the repeats of the killed one go on."""
+        request_id = self.to_allow()
+        if request_id is not None:
+            self.top.ask(lambda call: Approve(id=call, request_id=request_id))
 
     def action_allow_more(self) -> None:
         """Grant the limit that holds the request so much on top that it fits, and others after it."""

@@ -67,6 +67,10 @@ class Overview(Answering, Steering):
         return self.query_one(InFlightPanel).to_decide()
 
     @override
+    def to_allow(self) -> int | None:
+        return self.query_one(InFlightPanel).to_allow()
+
+    @override
     def to_answer(self) -> int | None:
         return self.query_one(AlertsPanel).to_answer()
 

@@ -50,7 +50,7 @@ def _who(view: View, room: int) -> str:
         return ""
     if not view.snapshot or view.stand != "live":
         return address
-    running = [request for request in view.snapshot.in_flight if request.phase != "held"]
+    running = view.running
     busy = sorted({request.client or request.user or "someone" for request in running})
     names = ", ".join(map(text.printable, busy)) or "nobody spending"
     spare = room - cell_len(address) - 1

@@ -6,7 +6,7 @@ from textual.binding import Binding, BindingType
 from typing_extensions import override
 
 from budgettop.view import View
-from budgettop.widgets.in_flight_rows import InFlightRows, in_order
+from budgettop.widgets.in_flight_rows import InFlightRows, id_of, in_order
 from budgettop.widgets.listing import Listing
 from budgetwire.messages import InFlight
 from budgetwire.money import format_usd
@@ -16,7 +16,13 @@ class InFlightPanel(Listing[int]):
     """All requests that wait for a decision or hold a reservation."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.allow", "Allow the held request once", id="allow", show=False),
+        Binding(
+            "enter",
+            "screen.allow",
+            "Allow the held request once, or a killed one's repeats",
+            id="allow",
+            show=False,
+        ),
         Binding("escape", "spare", "Keep the request", show=False),
     ]
 
@@ -29,9 +35,7 @@ class InFlightPanel(Listing[int]):
 
     @override
     def show(self, view: View) -> None:
-        requests = in_order(view)
-        running = [request for request in requests if request.phase != "held"]
-        held = len(requests) - len(running)
+        running, held = view.running, len(view.held)
         self.border_title = " · ".join(
             [f"In flight {len(running)}" if running else "In flight", *([f"{held} HELD"] if held else [])]
         )
@@ -42,18 +46,32 @@ class InFlightPanel(Listing[int]):
         if all(request.id != self._doomed for request in running):
             self._doomed = None
         self._in_flight_rows.mark(self._doomed, here=self._here)
-        self.take(view, [request.id for request in requests])
+        self.take(view, [id_of(shown) for shown in in_order(view)])
         self.offer(held, self.to_kill() is not None)
 
     def to_decide(self) -> InFlight | None:
-        """Return the selected request if it is held, else the held one with the least time left."""
+        """Return the selected request if it is held, else the held one with the least time left; none where
+        a killed one is selected.
+        """
+        if self._is_block_selected:
+            return None
         held = self.view.held
         return next((each for each in held if each.id == self.selected), held[0] if held else None)
 
+    def to_allow(self) -> int | None:
+        """Return what enter lets through: the repeats of the selected killed request, or the held one."""
+        if self._is_block_selected:
+            return self.selected
+        held = self.to_decide()
+        return held and held.id
+
+    @property
+    def _is_block_selected(self) -> bool:
+        return any(block.request_id == self.selected for block in self.view.blocks)
+
     def to_kill(self) -> int | None:
         """Return the selected request if it runs."""
-        running = (each.id for each in in_order(self.view) if each.phase != "held")
-        return next((id for id in running if id == self.selected), None)
+        return next((each.id for each in self.view.running if each.id == self.selected), None)
 
     def confirm_kill(self) -> int | None:
         """Return the selected request when this is asked a second time in a row; the first time ask back."""

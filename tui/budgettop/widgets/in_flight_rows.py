@@ -1,5 +1,7 @@
 """The rows of the In flight panel: what a request waits for, or what it has cost so far."""
 
+from typing import TypeAlias
+
 from rich.cells import cell_len
 from typing_extensions import override
 
@@ -9,7 +11,7 @@ from budgettop.view import View
 from budgettop.widgets.drawn import Row, cells
 from budgettop.widgets.gauge import gauge, style_of
 from budgettop.widgets.listing import ListRows
-from budgetwire.messages import InFlight
+from budgetwire.messages import Block, InFlight
 from budgetwire.money import format_usd
 
 FIXED = 48
@@ -21,11 +23,18 @@ _PHASES = {"sent": "waiting", "answering": "answering", "draining": "client left
 _SIGNS = {"sent": "·", "answering": "↓", "draining": "∅"}
 
 
-def in_order(view: View) -> list[InFlight]:
-    """Return the held requests, most urgent first, then those that run, oldest first."""
-    requests = view.snapshot.in_flight if view.snapshot else []
-    running = [request for request in requests if request.phase != "held"]
-    return [*view.held, *sorted(running, key=lambda request: (request.started_at, request.id))]
+Shown: TypeAlias = InFlight | Block
+"""What has a row: a request, or a killed one whose repeats are refused."""
+
+
+def in_order(view: View) -> list[Shown]:
+    """Return the held requests, most urgent first, the killed ones, then those that run, oldest first."""
+    return [*view.held, *view.blocks, *view.running]
+
+
+def id_of(shown: Shown) -> int:
+    """Return the id of the request."""
+    return shown.request_id if isinstance(shown, Block) else shown.id
 
 
 def model_of(request: InFlight) -> str:
@@ -57,29 +66,39 @@ class InFlightRows(ListRows[int]):
 
     @override
     def lines(self, width: int) -> list[tuple[int, list[Row]]]:
-        requests = in_order(self._view)
         held = self._view.held
-        model = text.widest([model_of(request) for request in requests], min(30, width - FIXED))
+        named = [model_of(request) for request in (*held, *self._view.running)]
+        model = text.widest(named, min(30, width - FIXED))
         decided = next((each.id for each in held if each.id == self._selected), held[0].id if held else None)
-        return [
-            (
-                request.id,
-                self._held(request, width, model, decided=request.id == decided)
-                if request.phase == "held"
-                else [self._line(request, width, model)],
-            )
-            for request in requests
-        ]
+
+        def rows(shown: Shown) -> list[Row]:
+            if isinstance(shown, Block):
+                return [self._block(shown, width)]
+            if shown.phase == "held":
+                return self._held(shown, width, model, decided=shown.id == decided)
+            return [self._line(shown, width, model)]
+
+        return [(id_of(shown), rows(shown)) for shown in in_order(self._view)]
 
     def _held(self, request: InFlight, width: int, model: int, *, decided: bool) -> list[Row]:
         until = request.held_until
         time = "" if until is None else f"  {text.age(until - self._view.state_at)} left"
-        start: Row = [self._sign(request), (" HELD ", "paused"), ("   ", ""), *_named(request, model)]
+        start: Row = [self._sign(request.id), (" HELD ", "paused"), ("   ", ""), *_named(request, model)]
         needs = f"needs {format_usd(request.reserved_nusd)}" if request.reserved_nusd else "has no bound"
         end: Row = [(needs, "strong"), (time, "near")]
         room = width - cells(start) - cells(end) - 1
         first: Row = [*start, (text.fit(_who(request, room), room), ""), (" ", ""), *end]
         return [first, self._choices(request, width)] if decided else [first]
+
+    def _block(self, block: Block, width: int) -> Row:
+        """Say whose repeats are refused, for how long, and which key lets them go on."""
+        start: Row = [self._sign(block.request_id), (" KILLED ", "over"), (" ", "")]
+        left = max(0.0, block.until - self._view.state_at)
+        end: Row = [("repeats refused ", ""), (text.age(left), "near")]
+        if self._here and block.request_id == self._selected:
+            end += [("  go on ", ""), ("⏎", "sign")]
+        room = width - cells(start) - cells(end) - 1
+        return [*start, (text.fit(f"{block.model}  {_who(block, room)}", room), ""), (" ", ""), *end]
 
     def _choices(self, request: InFlight, width: int) -> Row:
         row: Row = [(" " * INDENT, "")]
@@ -103,7 +122,7 @@ class InFlightRows(ListRows[int]):
     def _line(self, request: InFlight, width: int, model: int) -> Row:
         answering = request.phase == "answering"
         start: Row = [
-            self._sign(request),
+            self._sign(request.id),
             (f"{_SIGNS[request.phase]} ", "calm" if answering else "faint"),
             (f"{text.age(self._view.state_at - request.started_at):>5}  ", ""),
             *_named(request, model),
@@ -131,8 +150,8 @@ class InFlightRows(ListRows[int]):
             room -= 13
         return [*start, (text.fit(_who(request, room), room), "faint"), (" ", ""), *end]
 
-    def _sign(self, request: InFlight) -> tuple[str, str]:
-        return ("› " if request.id == self._selected else "  ", "sign")
+    def _sign(self, id: int) -> tuple[str, str]:
+        return ("› " if id == self._selected else "  ", "sign")
 
     def _gauge(self, request: InFlight, width: int) -> Row:
         free = "·" if self.plain else " "
@@ -145,7 +164,7 @@ def _named(request: InFlight, width: int) -> Row:
     return [(text.fit(model_of(request), width), "near" if request.asked_model else "strong"), ("  ", "")]
 
 
-def _who(request: InFlight, room: int) -> str:
+def _who(request: Shown, room: int) -> str:
     """Name who asked, in as many words as there is room for: project, user, session, client."""
     names = [request.project, request.user, request.session, request.client]
     said: list[str] = []
