@@ -75,14 +75,16 @@ async def test_the_empty_state_says_what_to_paste(dashboard):
     async with dashboard(listening, size=(80, 24)) as seen:
         for line in (
             "export ANTHROPIC_BASE_URL=http://127.0.0.1:9999 ",
+            "export ENABLE_TOOL_SEARCH=true ",
+            "export CLAUDE_CODE_GATEWAY_HINT_HEADERS=1 ",
+            "codex -c openai_base_url=http://127.0.0.1:9999/v1 ",
+            "codex -c openai_base_url=http://127.0.0.1:9999/chatgpt ",
             "export GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:9999 ",
+            "gemini --skip-trust ",
+            '{"security":{"auth":{"selectedType":"gemini-api-key"}}} ',
             "export OPENAI_BASE_URL=http://127.0.0.1:9999/v1 ",
-            'base_url = "http://127.0.0.1:9999/v1"',
-            'wire_api = "responses"',
-            "curl http://127.0.0.1:9999/v1/chat/completions",
-            '"content":"hi"}]}\'',
         ):
-            assert line in seen.text, line
+            assert line in seen.text, seen.text
 
 
 async def test_the_first_request_ends_the_empty_state(dashboard):

@@ -1,13 +1,12 @@
 """Commands that show: status, env."""
 
-import shlex
-
 import click
 import msgspec
 
 from budgetd.cli.call import snapshot, with_client
 from budgetd.cli.limits import describe
 from budgetd.cli.table import clock, plain
+from budgetwire import setup
 from budgetwire.client import Client
 from budgetwire.messages import Block, InFlight, Snapshot
 from budgetwire.money import format_usd
@@ -38,16 +37,14 @@ def status(as_json: bool, watch: bool) -> None:
 @click.command(epilog='Example: eval "$(budgetd env --shell)"')
 @click.option("--shell", is_flag=True, help="As lines for a shell to eval.")
 def env(shell: bool) -> None:
-    """Show what points clients at the running daemon."""
+    """Print the environment of clients of the running daemon, and how to start Codex."""
     client, _ = snapshot()
     base = f"http://{client.welcome.listen}"
-    settings = {
-        "ANTHROPIC_BASE_URL": base,
-        "OPENAI_BASE_URL": f"{base}/v1",
-        "GOOGLE_GEMINI_BASE_URL": base,
-    }
-    for name, value in settings.items():
-        click.echo(f"export {name}={shlex.quote(value)}" if shell else f"{name}={value}")
+    for name, value in setup.environment(base).items():
+        click.echo(setup.exports(base, name) if shell else f"{name}={value}")
+    click.echo(f"# Codex with an API key: {setup.CODEX.format(base)}")
+    click.echo(f"# Codex with a ChatGPT login: {setup.CODEX_CHATGPT.format(base)}")
+    click.echo(f"# Gemini CLI, in ~/.gemini/settings.json: {setup.GEMINI_SETTINGS}")
 
 
 def _describe(client: Client, state: Snapshot) -> str:

@@ -6,24 +6,12 @@ from textual.widgets import Static
 from typing_extensions import override
 
 from budgettop.view import View
+from budgetwire import setup
 
-ADVICE = """\
-Point a client here. Its API key goes along untouched; its cost shows up.
-Claude Code   export ANTHROPIC_BASE_URL=@
-Gemini CLI    export GOOGLE_GEMINI_BASE_URL=@
-Python SDKs   both, and: export OPENAI_BASE_URL=@/v1
-Codex         in ~/.codex/config.toml:
-  model_provider = "budget"
-  [model_providers.budget]
-  name = "budget"
-  base_url = "@/v1"
-  wire_api = "responses"
-  env_key = "OPENAI_API_KEY"
-  supports_websockets = false
-curl @/v1/chat/completions \\
-  -H "authorization: Bearer $OPENAI_API_KEY" \\
-  --json '{"model":"gpt-5-mini","messages":[{"role":"user","content":"hi"}]}'
-"""
+ADVICE = "Point a client here. Its API key goes along untouched; its cost shows up."
+
+NAMES = 14
+"""Cells of the names on the left."""
 
 
 class EmptyState(VerticalScroll, can_focus=True):
@@ -46,13 +34,21 @@ class EmptyState(VerticalScroll, can_focus=True):
 
 
 def _advice(base: str) -> Content:
-    """What is to be pasted stands out: it is indented, or follows ``export``."""
-    lines = [_line(line) for line in ADVICE.replace("@", base).splitlines()]
-    return Content("\n").join(lines)
-
-
-def _line(line: str) -> Content:
-    before, export, name = line.partition("export ")
-    if export:
-        return Content.assemble(before, (export + name, "bold"))
-    return Content.styled(line, "bold" if line.startswith("  ") else "")
+    """What is to be pasted stands out."""
+    anthropic, *hints = setup.CLAUDE_CODE
+    base_url = setup.exports(base, anthropic)
+    pasted = (
+        ("All at once", 'eval "$(budgetd env --shell)"'),
+        ("Claude Code", base_url),
+        *(("", setup.exports(base, hint)) for hint in hints),
+        ("opencode", base_url),
+        ("Codex", setup.CODEX.format(base)),
+        ("  by ChatGPT", setup.CODEX_CHATGPT.format(base)),
+        ("Gemini CLI", setup.exports(base, "GOOGLE_GEMINI_BASE_URL")),
+        ("", "gemini --skip-trust"),
+        ("  a new one", "in ~/.gemini/settings.json:"),
+        ("", setup.GEMINI_SETTINGS),
+        ("OpenAI SDKs", setup.exports(base, "OPENAI_BASE_URL")),
+    )
+    lines = [Content.assemble(name.ljust(NAMES), (line, "bold")) for name, line in pasted]
+    return Content("\n").join([Content(ADVICE), *lines])
