@@ -94,13 +94,12 @@ FREE = [
     ("/v1/uploads/u/parts", "openai"),
     ("/v1beta/models/gemini-3-pro:countTokens", "gemini"),
     ("/upload/v1beta/files", "gemini"),
-    ("/v1beta/models", "gemini"),
     ("/api/event_logging/batch", "anthropic"),
     ("/ollama/api/show", "ollama"),
     ("/cohere/v1/tokenize", "cohere"),
     ("/cohere/v1/detokenize", "cohere"),
     ("/bedrock/model/m/count-tokens", "bedrock"),
-    ("/groq/v1/models", "groq"),
+    ("/groq/v1/files", "groq"),
     ("/v1/chat/completions/chatcmpl-1", "openai"),
     ("/v1/conversations", "openai"),
     ("/v1/conversations/c/items", "openai"),
@@ -112,6 +111,9 @@ FREE = [
     (f"{VERTEX}/google/models/gemini-3-pro:computeTokens", "vertex"),
     ("/own/tokenize", "own"),
 ]
+
+
+LISTINGS = ["/v1/models", "/v1beta/models", "/groq/v1/models"]
 
 
 @pytest.mark.parametrize(("target", "upstream", "api"), BILLABLE)
@@ -129,7 +131,7 @@ def test_what_costs_nothing_is_known_to_be_free(target: str, upstream: str) -> N
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("target", ["/", "/v1/messages", "/v1/chat/completions", "/v1/models", "/v1/files/f"])
+@pytest.mark.parametrize("target", ["/", "/v1/messages", "/v1/chat/completions", "/v1/files/f", *LISTINGS])
 def test_asking_for_something_costs_nothing(method: str, target: str) -> None:
     route = find_route(method, target, {}, UPSTREAMS)
     assert route is not None

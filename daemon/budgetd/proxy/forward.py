@@ -119,7 +119,7 @@ class Forwarder:
             ask = Ask(understood=False, body_bytes=size)
         else:
             encoding = request.seen.get(b"content-encoding", b"").decode("latin-1")
-            ask = peek(route.api or "openai.chat", request.target, body, encoding)
+            ask = peek(route.api or "openai.chat", route.read_path, body, encoding)
             replaceable = can_replace(route.api, route.path, ask, encoding)
         who = identify(request.seen, route.user, route.project, ask.session, route.target)
         return Candidate(
