@@ -56,6 +56,36 @@ def test_strange_fields_fall_back_alone() -> None:
     assert DECODER.decode(document) == Outer(cost=Decimal("0.25"), many=[Inner(3)])
 
 
+@pytest.mark.parametrize(
+    ("document", "strange"),
+    [
+        (b'{"count": "7", "text": null, "flag": true, "other": {"x": []}}', []),
+        (b'{"count": []}', ["count"]),
+        (b'{"inner": 5}', ["inner", "inner.tokens"]),
+        (b'{"inner": {"tokens": {}}}', ["inner", "inner.tokens"]),
+        (b'{"many": [{"tokens": 1}, 4]}', ["many", "many.tokens"]),
+        (b'{"many": [{"tokens": {}}]}', ["many", "many.tokens"]),
+        (b'{"keyed": {"a": {}}}', ["keyed"]),
+        (b'{"count": [], "text": "\\ud83d", "x": NaN}', ["count"]),
+    ],
+)
+def test_it_is_told_which_fields_make_no_sense(document: bytes, strange: list[str]) -> None:
+    read = DECODER.read(document)
+    assert read is not None
+    fields = ["count", "text", "flag", "inner", "inner.tokens", "many", "many.tokens", "keyed"]
+    assert [field for field in fields if read[1].within(field)] == strange
+    assert read[1].within(*fields) == bool(strange)
+    assert DECODER.decode(document) == read[0]
+
+
+def test_what_is_not_wanted_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    load = json.loads
+    monkeypatch.setattr("budgetd.metering.decoder.json.loads", lambda text: read.append(text) or load(text))
+    assert DECODER.decode(b'{"count": "7", "long": "' + b"x" * 1_000_000 + b'"}') == Outer(count=7)
+    assert read == ['"7"']
+
+
 def test_a_strange_field_does_not_lose_those_that_are_not_looked_into() -> None:
     document = b'{"count": "7", "anything": [1], "raw": {"a": [2.5]}, "keyed": [{"b": {}}, 3]}'
     decoded = DECODER.decode(document)

@@ -90,7 +90,7 @@ def test_a_request_says_how_many() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "images"), [("2", 2), ("0", 1), ("", 1), ("-3", 1), ("x", 1), ("9" * 150, 1000)]
+    ("n", "images"), [("2", 2), (" 2", 2), ("0", 1), ("", 1), ("-3", 1000), ("x", 1000), ("9" * 150, 1000)]
 )
 def test_a_form_says_how_many(n: str, images: int) -> None:
     body = form({"model": "gpt-image-1", "image[]": b"\x89PNG\r\n\x1a\n", "prompt": "a hat", "n": n})

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetd.metering import Api, Ask, peek
+from budgetd.metering.usage import UNKNOWN_TIER
 from metering.exchanges import CODINGS, raw_deflate
 
 APIS: list[Api] = ["anthropic.messages", "openai.chat", "openai.responses", "gemini.generate"]
@@ -290,6 +291,88 @@ class TestGemini:
         # A cap that is a text, as protocol buffers may be written, is strange, but hides nothing.
         ask = gemini(tools=[{"googleSearch": {}}], generationConfig={"maxOutputTokens": "50"})
         assert (ask.output_cap, ask.server_tool_uses) == (50, None)
+
+
+SEARCH = {"googleSearch": {}}
+
+
+class TestWrongTypes:
+    """What has a type that is not expected is unknown, not absent: an API may accept it all the same."""
+
+    @pytest.mark.parametrize("wrong", [{"type": "web_search"}, "web_search", 7, [7], [{"type": 7}], True])
+    def test_tools_may_run_at_the_provider(self, wrong: object) -> None:
+        assert claude(tools=wrong, max_tokens=1).server_tool_uses is None
+        assert chat(tools=wrong).server_tool_uses is None
+        assert responses(tools=wrong).server_tool_uses is None
+        assert responses(tools=wrong, max_tool_calls=2).server_tool_uses == 2
+
+    def test_one_object_is_a_list_of_it_for_google(self) -> None:
+        assert gemini(tools=SEARCH).server_tool_uses is None
+        assert gemini(tools={"functionDeclarations": []}).server_tool_uses == 0
+        assert gemini(tools="googleSearch").server_tool_uses is None
+        assert gemini(tools=[SEARCH, 5]).server_tool_uses is None
+        assert gemini(tools=[{"functionDeclarations": []}, 5]).server_tool_uses is None
+
+    def test_plugins_edits_fallbacks_and_servers_may_do_anything(self) -> None:
+        assert chat(plugins={"id": "web"}).server_tool_uses is None
+        assert chat(plugins=[{"id": 7}]).server_tool_uses is None
+        assert claude(context_management={"edits": {"type": "compact_20260112"}}).server_tool_uses is None
+        assert claude(mcp_servers={"url": "https://x"}).server_tool_uses is None
+        assert responses(context_management={"type": "compaction"}).server_tool_uses is None
+        ask = claude(max_tokens=9, fallbacks=[{"model": "m", "max_tokens": {}}])
+        assert (ask.others, ask.server_tool_uses, ask.output_cap) == (("",), None, None)
+        assert chat(model="a", models="b").others == ("",)
+        assert chat(model="a", models=["b", {}]).others == ("b", "")
+
+    @pytest.mark.parametrize("wrong", [[1], {"value": 1}, True, "many", "inf"])
+    def test_nothing_bounds_the_output(self, wrong: object) -> None:
+        assert claude(max_tokens=wrong).output_cap is None
+        assert chat(max_tokens=9, max_completion_tokens=wrong).output_cap is None
+        assert chat(max_tokens=9, n=wrong).output_cap is None
+        assert responses(max_output_tokens=wrong).output_cap is None
+        assert gemini(generationConfig={"maxOutputTokens": wrong}).output_cap is None
+        assert gemini(generationConfig={"maxOutputTokens": 9, "candidateCount": wrong}).output_cap is None
+        assert gemini(generationConfig={"maxOutputTokens": 9}, generation_config=[7]).output_cap is None
+        for target, body in (
+            ("openai.completions", {"max_tokens": 9, "best_of": wrong}),
+            ("bedrock.invoke", {"max_tokens": 9, "inferenceConfig": {"maxTokens": wrong}}),
+        ):
+            assert peek(target, "/model/m/invoke", json.dumps(body).encode()).output_cap is None
+
+    @pytest.mark.parametrize(("written", "cap"), [("100", 100), (100.0, 100), (99.5, 100), (None, None)])
+    def test_a_number_may_be_written_in_other_ways(self, written: object, cap: int | None) -> None:
+        assert claude(max_tokens=written).output_cap == cap
+        assert chat(max_tokens=written).output_cap == cap
+        assert responses(max_output_tokens=written).output_cap == cap
+        assert gemini(generationConfig={"maxOutputTokens": written}).output_cap == cap
+
+    def test_of_two_spellings_the_larger_bounds(self) -> None:
+        both = gemini(
+            generationConfig={"maxOutputTokens": 10, "candidateCount": 2},
+            generation_config={"max_output_tokens": 90, "candidate_count": 1},
+        )
+        assert both.output_cap == 180
+        assert gemini(generationConfig={"maxOutputTokens": 0}).output_cap is None
+
+    @pytest.mark.parametrize("wrong", [3, ["priority"], {"type": "priority"}, True])
+    def test_the_tier_may_be_any(self, wrong: object) -> None:
+        for ask in (claude, chat, responses, gemini):
+            assert ask(service_tier=wrong).service_tier == UNKNOWN_TIER
+        assert gemini(serviceTier=wrong).service_tier == UNKNOWN_TIER
+        assert claude(speed=wrong).service_tier == UNKNOWN_TIER
+        converse = json.dumps({"serviceTier": "priority"}).encode()
+        assert peek("bedrock.converse", "/model/m/converse", converse).service_tier == UNKNOWN_TIER
+
+    @pytest.mark.parametrize("wrong", [{"id": "x"}, ["x"], 7])
+    def test_the_input_may_be_elsewhere(self, wrong: object) -> None:
+        assert responses(previous_response_id=wrong).open_input
+        assert gemini(cachedContent=wrong).open_input
+        assert gemini(cached_content=wrong).open_input
+        assert peek("cohere.chat", "/v2/chat", json.dumps({"conversation_id": wrong}).encode()).open_input
+
+    def test_null_is_absent(self) -> None:
+        assert chat(max_tokens=9, n=None, tools=None, plugins=None, service_tier=None).output_cap == 9
+        assert gemini(generationConfig={"maxOutputTokens": 9}, generation_config=None).output_cap == 9
 
 
 class TestNamedInThePath:

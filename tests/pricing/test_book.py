@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from genai_prices.data import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetd.metering.usage import Ask, Usage
+from budgetd.metering.usage import Ask, Reading, Usage
 from budgetd.pricing.book import NO_OVERRIDES, Book, Price, Sources, load_book
 from budgetd.pricing.overrides import Override, Overrides
 from budgetd.pricing.pricer import Pricer
@@ -253,7 +254,44 @@ def test_a_bound_is_the_dearest_that_any_source_says_class_by_class() -> None:
 
 
 def test_a_bound_of_one_source_is_its_price() -> None:
-    assert BOOK.bound("openai", "gpt-5.4", NOW) == BOOK.price("openai", "gpt-5.4", NOW)
+    assert BOOK.bound("groq", "llama-3.3-70b-versatile", NOW) == BOOK.price(
+        "groq", "llama-3.3-70b-versatile", NOW
+    )
+
+
+TIERS = ["", "auto", "default", "flex", "priority", "fast", "batch", "SERVICE_TIER_PRIORITY", "unknown"]
+
+
+@pytest.mark.parametrize("asked", TIERS)
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-5", "gpt-5.4", "o3", "o4-mini"])
+def test_a_worst_case_holds_in_every_tier_in_which_openai_may_serve(model: str, asked: str) -> None:
+    upward = {"default": ["default"], "batch": ["batch"]}
+    pricer = Pricer(BOOK, "openai", NOW, free=False)
+    ask = Ask(model=model, output_cap=10_000, body_bytes=1_000, service_tier=asked)
+    worst = pricer.expect(ask).worst_nusd
+    usage = Usage(input_tokens=3_048, output_tokens=10_000)
+    for served in upward.get(asked, ["", "default", "flex", "priority", "batch"]):
+        reading = Reading(usage=usage, complete=True, model=model, service_tier=served)
+        cost = pricer.tally(ask, reading, failed=False, metered=True)
+        assert worst is not None
+        assert cost.nusd <= worst, served
+
+
+def test_naming_the_standard_tier_takes_the_room_of_the_standard_tier() -> None:
+    pricer = Pricer(BOOK, "openai", NOW, free=False)
+    ask = Ask(model="gpt-5.4", output_cap=10_000, body_bytes=1_000)
+    named = msgspec.structs.replace(ask, service_tier="default")
+    assert (pricer.expect(ask).worst_nusd or 0) > (pricer.expect(named).worst_nusd or 0)
+    assert pricer.expect(ask).expected_nusd == pricer.expect(named).expected_nusd
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"), [("anthropic", "claude-opus-4-8"), ("gemini", "gemini-3-pro-preview")]
+)
+def test_where_only_the_request_chooses_the_tier_none_is_the_standard_one(provider: str, model: str) -> None:
+    asked = BOOK.bound(provider, model, NOW)
+    assert asked
+    assert asked == BOOK.bound(provider, model, NOW, service_tier="standard")
 
 
 def test_a_bound_of_claude_is_its_price_in_the_us_for_a_workspace_may_ask_for_that() -> None:

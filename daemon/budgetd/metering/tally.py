@@ -1,6 +1,7 @@
 """Shared by the dialects: a usage whose totals hold their parts, and the tier that decides the price."""
 
-from budgetd.metering.usage import Usage
+from budgetd.metering.decoder import name
+from budgetd.metering.usage import UNKNOWN_TIER, Usage
 
 
 def tally(
@@ -48,6 +49,11 @@ def tally(
 def tier(service_tier: str | None, speed: str | None) -> str:
     """The tier by which it is priced: Anthropic's fast mode has its own price, whatever tier is named."""
     return "fast" if speed == "fast" else service_tier or ""
+
+
+def asked_tier(tier: str | None, *, strange: bool) -> str:
+    """The tier that a request asks for. ``strange``: what names it makes no sense."""
+    return UNKNOWN_TIER if strange else name(tier)
 
 
 def total(one: Usage, other: Usage) -> Usage:

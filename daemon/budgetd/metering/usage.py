@@ -2,6 +2,9 @@
 
 import msgspec
 
+UNKNOWN_TIER = "unknown"
+"""The service tier of a request that names one in a way that is not understood: it may be any."""
+
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Billable counts of one exchange. Totals include their parts: ``input_tokens`` counts cached, audio and

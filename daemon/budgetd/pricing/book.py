@@ -23,6 +23,11 @@ _KEPT_PRICES = 1_024
 _KEPT_CEILINGS = 64
 _DEAREST_PLACE = "us"
 """Where a request does not say where it is to run, the settings of its workspace may."""
+_TIERS_BY_SETTING = {"openai": ("priority",), "azure": ("priority",), "openrouter": ("priority",)}
+"""Tiers above the standard one in which a provider serves requests that name none, where the settings of the
+project or deployment say so. OpenRouter passes on to the others."""
+_STANDARD = {"default", "standard", "standard_only", "on_demand"}
+"""Words for the standard tier and no other."""
 
 NO_OVERRIDES = Overrides()
 
@@ -101,10 +106,12 @@ class _Layers:
         return self.override(provider, model, at, price) or price
 
     def _bound(self, provider: str, model: str, at: float, service_tier: str, geo: str) -> Price | None:
-        found = self.sources.find(provider, model, at, service_tier, geo)
-        placed = self.sources.primary.find(provider, model, at, service_tier, geo or _DEAREST_PLACE)
-        if placed and placed not in found:
-            found.append(placed)
+        found: list[Price] = []
+        for tier in _may_be_served(provider, service_tier):
+            found += self.sources.find(provider, model, at, tier, geo)
+            placed = self.sources.primary.find(provider, model, at, tier, geo or _DEAREST_PLACE)
+            found += [placed] if placed else []
+        found = list(dict.fromkeys(found))
         price = dearest_by_tier(" / ".join(each.id for each in found), found) if found else None
         if price:
             price = msgspec.structs.replace(price, model=found[0].model)
@@ -158,7 +165,8 @@ class Book:
     def bound(
         self, provider: str, model: str, at: float, *, service_tier: str = "", geo: str = ""
     ) -> Price | None:
-        """The most that any source says of a model, class by class; None if none knows it.
+        """The most that any source says of a model, class by class, in any tier in which the provider may
+        serve a request for this one; None if none knows it.
 
         What a worst case is made of: the sources differ now and then, and a strict limit goes by the dearer.
         """
@@ -207,6 +215,22 @@ def _shipped() -> Sources:
     from budgetd.pricing.compile import shipped
 
     return Sources(shipped())
+
+
+def _may_be_served(provider: str, asked: str) -> tuple[str, ...]:
+    """The tiers in which a request for this one may be served and billed, the one that is asked for first."""
+    by_setting = _TIERS_BY_SETTING.get(provider, ())
+    if asked in {"", "auto"}:
+        return ("", *by_setting)
+    if asked in _STANDARD:
+        return ("",)
+    if asked == "flex":  # where the account has no flex, the request is served as if it named no tier
+        return ("flex", "", *by_setting)
+    if asked == "batch":
+        return ("batch",)
+    if asked in {"priority", "fast"}:
+        return (asked, "")
+    return (asked, "", "priority", "fast")
 
 
 def _short(word: str) -> str:

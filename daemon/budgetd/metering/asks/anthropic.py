@@ -4,8 +4,8 @@ import re
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name
-from budgetd.metering.tally import tier
+from budgetd.metering.decoder import Count, Decoder, Strange, name
+from budgetd.metering.tally import asked_tier, tier
 from budgetd.metering.usage import Ask
 
 
@@ -45,7 +45,7 @@ class _Request(msgspec.Struct):
     speed: str | None = None
     metadata: _Metadata | None = None
     tools: list[_Tool] | None = None
-    mcp_servers: list[object] | None = None
+    mcp_servers: object = None
     container: object = None
     context_management: _ContextManagement | None = None
     fallbacks: list[_Fallback] | str | None = None
@@ -67,43 +67,52 @@ _MARKS = re.compile(rb'"(?:url"\s*[,}]|(?:file_id|previous_message_id)"\s*:\s*"|
 def ask(target: str, body: bytes) -> Ask:
     """What a request with this plain body asks for."""
     del target
-    request = _REQUESTS.decode(body)
-    if request is None:
+    read = _REQUESTS.read(body)
+    if read is None:
         return Ask(understood=False, body_bytes=len(body))
+    request, strange = read
     marks = {bytes(mark[1:4]) for mark in _MARKS.findall(body)}
     refers = marks - {b"ttl"} or request.mcp_servers or request.container
     advisors = [tool for tool in request.tools or () if (tool.type or "").startswith(_ADVISOR)]
-    fallbacks = _fallbacks(request)
+    fallbacks = _fallbacks(request, strange)
     return Ask(
         model=name(request.model),
         others=tuple(name(each.model) for each in (*advisors, *fallbacks)),
         stream=bool(request.stream),
-        output_cap=_output_cap(request, advisors, fallbacks),
+        output_cap=_output_cap(request, advisors, fallbacks, strange),
         open_input=bool(refers),
-        server_tool_uses=_server_tool_uses(request),
-        service_tier=name(tier(request.service_tier, request.speed)),
+        server_tool_uses=_server_tool_uses(request, len(fallbacks), strange),
+        service_tier=asked_tier(
+            tier(request.service_tier, request.speed), strange=strange.within("service_tier", "speed")
+        ),
         cache_write_1h=b"ttl" in marks,
         body_bytes=len(body),
         session=_session(request.metadata),
     )
 
 
-def _fallbacks(request: _Request) -> list[_Fallback]:
+def _fallbacks(request: _Request, strange: Strange) -> list[_Fallback]:
     """The models to try where one declines. Which they are by default is not said."""
-    if isinstance(request.fallbacks, str):
+    if isinstance(request.fallbacks, str) or strange.within("fallbacks"):
         return [_Fallback()]
     return request.fallbacks or []
 
 
-def _output_cap(request: _Request, advisors: list[_Tool], fallbacks: list[_Fallback]) -> int | None:
+def _output_cap(
+    request: _Request, advisors: list[_Tool], fallbacks: list[_Fallback], strange: Strange
+) -> int | None:
     """What each call of a model may write at most, whichever model it is."""
+    if strange.within("tools", "fallbacks"):
+        return None
     caps = [request.max_tokens, *(each.max_tokens for each in advisors)]
     caps += [each.max_tokens for each in fallbacks if each.max_tokens is not None]
     known = [cap for cap in caps if cap is not None]
     return max(known) if len(known) == len(caps) else None
 
 
-def _server_tool_uses(request: _Request) -> int | None:
+def _server_tool_uses(request: _Request, fallbacks: int, strange: Strange) -> int | None:
+    if strange.within("tools", "fallbacks", "context_management"):
+        return None
     uses = 0
     for tool in request.tools or ():
         if tool.type is None or tool.type.startswith(_CLIENT_TOOLS):
@@ -114,7 +123,7 @@ def _server_tool_uses(request: _Request) -> int | None:
     if request.mcp_servers:
         return None
     # A compaction reads the whole context once more, just as the result of a tool does; so does a fallback.
-    uses += len(_fallbacks(request))
+    uses += fallbacks
     edits = (request.context_management and request.context_management.edits) or ()
     return uses + any((edit.type or "").startswith("compact") for edit in edits)
 

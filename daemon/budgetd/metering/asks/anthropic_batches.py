@@ -26,9 +26,10 @@ _BATCHES = Decoder(_Batch)
 
 def ask(target: str, body: bytes) -> Ask:
     """What a batch with this plain body asks for."""
-    batch = _BATCHES.decode(body)
+    read = _BATCHES.read(body)
+    batch, strange = read or (None, None)
     asks = [anthropic.ask(target, bytes(item.params)) for item in (batch and batch.requests) or ()]
-    if not asks or not all(each.understood for each in asks):
+    if not asks or not all(each.understood for each in asks) or (strange and strange.within("requests")):
         return Ask(understood=False, service_tier=TIER, body_bytes=len(body))
     caps = [each.output_cap for each in asks if each.output_cap is not None]
     uses = [each.server_tool_uses for each in asks if each.server_tool_uses is not None]

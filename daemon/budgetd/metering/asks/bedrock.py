@@ -11,6 +11,7 @@ import msgspec
 
 from budgetd.metering.asks import anthropic
 from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.tally import asked_tier
 from budgetd.metering.usage import Ask
 
 
@@ -48,6 +49,8 @@ class _Invoke(msgspec.Struct):
     titan: _Titan | None = msgspec.field(default=None, name="textGenerationConfig")
 
 
+_CAPS = ("max_tokens", "max_completion_tokens", "max_gen_len", "inference_config", "titan")
+
 _CONVERSE = Decoder(_Converse)
 _INVOKE = Decoder(_Invoke)
 
@@ -64,10 +67,12 @@ _CACHED_1H = re.compile(rb'"ttl"\s*:\s*"1h"')
 def converse(target: str, body: bytes) -> Ask:
     """What a request to Converse for `target` with this plain body asks for."""
     model, stream = _model(target)
-    request = _CONVERSE.decode(body)
-    if request is None:
+    read = _CONVERSE.read(body)
+    if read is None:
         return Ask(model=model, stream=stream, understood=False, body_bytes=len(body))
+    request, strange = read
     tools = (request.tool_config and request.tool_config.tools) or ()
+    runs_tools = any(set(tool) - _CLIENT_TOOLS for tool in tools) or strange.within("tool_config")
     return Ask(
         model=model,
         stream=stream,
@@ -75,8 +80,10 @@ def converse(target: str, body: bytes) -> Ask:
         # A prompt that is kept at Amazon is called like a model.
         open_input=":prompt/" in model or _ELSEWHERE.search(body) is not None,
         media=_MEDIA.search(body) is not None,
-        server_tool_uses=None if any(set(tool) - _CLIENT_TOOLS for tool in tools) else 0,
-        service_tier=name(request.service_tier and request.service_tier.type),
+        server_tool_uses=None if runs_tools else 0,
+        service_tier=asked_tier(
+            request.service_tier and request.service_tier.type, strange=strange.within("service_tier")
+        ),
         cache_write_1h=_CACHED_1H.search(body) is not None,
         body_bytes=len(body),
     )
@@ -85,10 +92,11 @@ def converse(target: str, body: bytes) -> Ask:
 def invoke(target: str, body: bytes) -> Ask:
     """What a request to InvokeModel for `target` with this plain body asks for."""
     model, stream = _model(target)
-    request = _INVOKE.decode(body)
-    if request is None:
+    read = _INVOKE.read(body)
+    if read is None:
         return Ask(model=model, stream=stream, understood=False, body_bytes=len(body))
-    if request.anthropic_version is not None:
+    request, strange = read
+    if request.anthropic_version is not None or strange.within("anthropic_version"):
         return msgspec.structs.replace(anthropic.ask(target, body), model=model, stream=stream)
     inference, titan = request.inference_config or _Inference(), request.titan or _Titan()
     caps = (
@@ -99,10 +107,11 @@ def invoke(target: str, body: bytes) -> Ask:
         inference.max_new_tokens,
         titan.max_token_count,
     )
+    bounded = not strange.within(*_CAPS)
     return Ask(
         model=model,
         stream=stream,
-        output_cap=max((cap for cap in caps if cap is not None), default=None),
+        output_cap=max((cap for cap in caps if cap is not None), default=None) if bounded else None,
         open_input=_ELSEWHERE.search(body) is not None,
         media=_MEDIA.search(body) is not None,
         body_bytes=len(body),

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.decoder import Count, Decoder, Strange, name
 from budgetd.metering.usage import Ask
 
 
@@ -12,8 +12,8 @@ class _Request(msgspec.Struct):
     model: str | None = None
     stream: bool | None = None
     max_tokens: Count | None = None
-    connectors: list[object] | None = None
-    conversation_id: str | None = None
+    connectors: object = None
+    conversation_id: object = None
     documents: list[object] | None = None
 
 
@@ -21,6 +21,9 @@ _REQUESTS = Decoder(_Request)
 
 _ELSEWHERE = re.compile(rb'"(?:url|image_url)"\s*:\s*"(?!data:)')
 """Content by a URL other than a data URL."""
+
+_LEAST_DOCUMENT = 3
+"""Bytes of an empty document in a list."""
 
 
 def chat(target: str, body: bytes) -> Ask:
@@ -48,6 +51,8 @@ def embed(target: str, body: bytes) -> Ask:
 def rerank(target: str, body: bytes) -> Ask:
     """What a request to rank documents with this plain body asks for: neither input nor output is billed."""
     ask = embed(target, body)
-    request = _REQUESTS.decode(body)
-    documents = len((request and request.documents) or ())
+    request, strange = _REQUESTS.read(body) or (_Request(), Strange())
+    documents = len(request.documents or ())
+    if strange.within("documents"):
+        documents = len(body) // _LEAST_DOCUMENT
     return msgspec.structs.replace(ask, documents=documents) if ask.understood else ask

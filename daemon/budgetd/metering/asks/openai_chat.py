@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.tally import asked_tier
 from budgetd.metering.usage import Ask
 
 
@@ -45,25 +46,30 @@ _ELSEWHERE = re.compile(
 def ask(target: str, body: bytes) -> Ask:
     """What a request with this plain body asks for."""
     del target
-    request = _REQUESTS.decode(body)
-    if request is None:
+    read = _REQUESTS.read(body)
+    if read is None:
         return Ask(understood=False, body_bytes=len(body))
+    request, strange = read
     choices = max(request.n or 1, 1)
     caps = [cap for cap in (request.max_tokens, request.max_completion_tokens) if cap is not None]
+    bounded = caps and not strange.within("max_tokens", "max_completion_tokens", "n")
     runs_tools = any(tool.type not in _CLIENT_TOOLS for tool in request.tools or ())
     named = dict.fromkeys(name(each) for each in (request.model, *(request.models or ())) if each)
     model, *others = named or ("",)
+    if strange.within("models"):
+        others.append("")
     searches = request.web_search_options is not None or model.endswith(":online")
     searches = searches or any(plugin.id == "web" for plugin in request.plugins or ())
+    unlimited = runs_tools or searches or strange.within("tools", "plugins")
     return Ask(
         model=model,
         others=tuple(others),
         stream=bool(request.stream),
-        output_cap=max(caps) * choices if caps else None,
+        output_cap=max(caps) * choices if bounded else None,
         choices=choices,
         open_input=_ELSEWHERE.search(body) is not None,
-        server_tool_uses=None if runs_tools or searches else 0,
-        service_tier=name(request.service_tier),
+        server_tool_uses=None if unlimited else 0,
+        service_tier=asked_tier(request.service_tier, strange=strange.within("service_tier")),
         body_bytes=len(body),
         session=name(request.prompt_cache_key),
     )

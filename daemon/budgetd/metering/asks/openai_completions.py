@@ -22,14 +22,16 @@ _PROMPTS = msgspec.json.Decoder(list[msgspec.Raw])
 def ask(target: str, body: bytes) -> Ask:
     """What a request with this plain body asks for."""
     del target
-    request = _REQUESTS.decode(body)
-    if request is None:
+    read = _REQUESTS.read(body)
+    if read is None:
         return Ask(understood=False, body_bytes=len(body))
+    request, strange = read
     choices = max(request.n or 1, request.best_of or 1, 1) * _prompts(bytes(request.prompt))
+    most = None if strange.within("n", "best_of") else request.max_tokens
     return Ask(
         model=name(request.model),
         stream=bool(request.stream),
-        output_cap=None if request.max_tokens is None else request.max_tokens * choices,
+        output_cap=None if most is None else most * choices,
         choices=choices,
         body_bytes=len(body),
     )

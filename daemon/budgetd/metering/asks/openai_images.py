@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.decoder import Count, Decoder, count, name
 from budgetd.metering.form import fields
 from budgetd.metering.usage import Ask
 
@@ -32,15 +32,16 @@ def ask(target: str, body: bytes) -> Ask:
         return Ask(
             model=name(form.get("model")),
             stream=form.get("stream") == "true",
-            choices=(images := _pictures(form.get("n", ""))),
+            choices=(images := _pictures(count(form.get("n") or 1))),
             images=images,
             media=True,
             body_bytes=len(body),
         )
-    request = _REQUESTS.decode(body)
-    if request is None:
+    read = _REQUESTS.read(body)
+    if read is None:
         return Ask(understood=False, body_bytes=len(body))
-    images = min(max(request.n or 1, 1), MOST_PICTURES)
+    request, strange = read
+    images = _pictures(None if strange.within("n") else request.n or 1)
     return Ask(
         model=name(request.model),
         stream=bool(request.stream),
@@ -51,5 +52,6 @@ def ask(target: str, body: bytes) -> Ask:
     )
 
 
-def _pictures(n: str) -> int:
-    return min(max(int(n), 1), MOST_PICTURES) if n.isascii() and n.isdigit() else 1
+def _pictures(n: int | None) -> int:
+    """How many are asked for; None where what says so makes no sense."""
+    return MOST_PICTURES if n is None else min(max(n, 1), MOST_PICTURES)

@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.tally import asked_tier
 from budgetd.metering.usage import Ask
 
 
@@ -19,7 +20,7 @@ class _Request(msgspec.Struct):
     max_tool_calls: Count | None = None
     service_tier: str | None = None
     tools: list[_Tool] | None = None
-    previous_response_id: str | None = None
+    previous_response_id: object = None
     conversation: object = None
     context_management: list[object] | None = None
     prompt: object = None
@@ -49,11 +50,12 @@ _ELSEWHERE = re.compile(
 def ask(target: str, body: bytes) -> Ask:
     """What a request with this plain body asks for."""
     del target
-    request = _REQUESTS.decode(body)
-    if request is None:
+    read = _REQUESTS.read(body)
+    if read is None:
         return Ask(understood=False, body_bytes=len(body))
+    request, strange = read
     runs_tools = any(tool.type not in _CLIENT_TOOLS for tool in request.tools or ())
-    calls = request.max_tool_calls if runs_tools else 0
+    calls = request.max_tool_calls if runs_tools or strange.within("tools") else 0
     # A compaction reads the whole context once more, just as the result of a tool does.
     compactions = len(request.context_management or ())
     refers = request.previous_response_id or request.conversation or request.prompt
@@ -62,8 +64,10 @@ def ask(target: str, body: bytes) -> Ask:
         stream=bool(request.stream),
         output_cap=request.max_output_tokens,
         open_input=bool(refers) or _ELSEWHERE.search(body) is not None,
-        server_tool_uses=None if calls is None else calls + compactions,
-        service_tier=name(request.service_tier),
+        server_tool_uses=None
+        if calls is None or strange.within("context_management")
+        else calls + compactions,
+        service_tier=asked_tier(request.service_tier, strange=strange.within("service_tier")),
         body_bytes=len(body),
         session=name(request.prompt_cache_key),
     )

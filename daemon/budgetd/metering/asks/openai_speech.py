@@ -18,12 +18,13 @@ _REQUESTS = Decoder(_Request)
 def ask(target: str, body: bytes) -> Ask:
     """What a request with this plain body asks for."""
     del target
-    request = _REQUESTS.decode(body)
-    if request is None:
+    read = _REQUESTS.read(body)
+    if read is None:
         return Ask(understood=False, body_bytes=len(body))
+    request, strange = read
     return Ask(
         model=name(request.model),
         stream=request.stream_format == "sse",
-        input_characters=len(request.input or ""),
+        input_characters=len(body) if strange.within("input") else len(request.input or ""),
         body_bytes=len(body),
     )

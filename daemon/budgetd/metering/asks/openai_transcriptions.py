@@ -10,8 +10,8 @@ from budgetd.metering.usage import Ask
 class _Request(msgspec.Struct):
     model: str | None = None
     stream: bool | None = None
-    file_url: str | None = None
-    file_id: str | None = None
+    file_url: object = None
+    file_id: object = None
 
 
 _REQUESTS = Decoder(_Request)

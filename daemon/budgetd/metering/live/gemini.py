@@ -6,7 +6,8 @@ import re
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.asks.gemini import runs_tools
+from budgetd.metering.decoder import Count, Decoder, Strange, name
 from budgetd.metering.live.turn import Turn
 from budgetd.metering.readers.gemini_live import Reader
 from budgetd.metering.usage import Ask
@@ -14,8 +15,6 @@ from budgetd.metering.usage import Ask
 _SOUND = re.compile(rb'"data"\s*:\s*"([^"]*)"')
 _SOUND_BYTES_PER_BYTE = 320
 """Bytes of 16 kHz PCM that count as one of text: 25 tokens in a second, and four bytes of text to a token."""
-_CLIENT_TOOLS = {"functionDeclarations", "function_declarations", "computerUse", "computer_use"}
-"""Tools that the client runs; all others run at Google."""
 
 
 class _Generation(msgspec.Struct):
@@ -27,7 +26,7 @@ class _Setup(msgspec.Struct):
     model: str | None = None
     generation_config: _Generation | None = None
     camel_generation_config: _Generation | None = msgspec.field(default=None, name="generationConfig")
-    tools: list[dict[str, object]] | None = None
+    tools: list[dict[str, object]] | dict[str, object] | None = None
 
 
 class _Content(msgspec.Struct):
@@ -84,7 +83,7 @@ class GeminiLive:
     def sent(self, message: bytes) -> Turn[Reader] | None:
         """See `Live`."""
         self._sent_bytes += len(message)
-        event = _SENT.decode(message) or _Sent()
+        event, strange = _SENT.read(message) or (_Sent(), Strange())
         streamed = event.camel_realtime_input or event.realtime_input
         if streamed is None:
             self._text_bytes += len(message)
@@ -94,8 +93,10 @@ class GeminiLive:
             self._text_bytes += sound * 3 // 4 // _SOUND_BYTES_PER_BYTE if sound else len(message)
             self._media = self._media or sound > 0
         if event.setup is not None:
-            self._set_up(event.setup)
+            self._set_up(event.setup, strange)
         content = event.camel_client_content or event.client_content
+        if strange.within("camel_client_content", "client_content"):
+            return self._turn(asked=True)
         if content is not None:
             return self._turn(asked=True) if content.camel_turn_complete or content.turn_complete else None
         if self._open:
@@ -142,11 +143,13 @@ class GeminiLive:
         turn.ended = True
         return turn
 
-    def _set_up(self, setup: _Setup) -> None:
+    def _set_up(self, setup: _Setup, strange: Strange) -> None:
         self._model = name((setup.model or "").rpartition("/")[2])
         config = setup.camel_generation_config or setup.generation_config or _Generation()
         self._cap = config.camel_max_output_tokens or config.max_output_tokens
-        self._runs_tools = any(set(tool) - _CLIENT_TOOLS for tool in setup.tools or ())
+        if strange.within("setup.generation_config", "setup.camel_generation_config"):
+            self._cap = None
+        self._runs_tools = runs_tools(setup.tools) or strange.within("setup.tools")
 
     def _turn(self, *, asked: bool) -> Turn[Reader]:
         ask = Ask(

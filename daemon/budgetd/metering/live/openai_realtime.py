@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from budgetd.metering.decoder import Count, Decoder, name
+from budgetd.metering.decoder import Count, Decoder, Strange, name
 from budgetd.metering.live.turn import Turn
 from budgetd.metering.readers.openai_realtime import G711_BYTES, PCM_BYTES, Reader, Report, usage_of
 from budgetd.metering.usage import Ask
@@ -112,7 +112,7 @@ class Realtime:
     def sent(self, message: bytes) -> Turn[Reader] | None:
         """See `Live`."""
         self._sent_bytes += len(message)
-        event = _SENT.decode(message) or _Sent()
+        event, strange = _SENT.read(message) or (_Sent(), Strange())
         if event.audio is not None:
             self._text_bytes += len(event.audio) * 3 // 4 // _SOUND_BYTES_PER_BYTE
             self._media = True
@@ -120,11 +120,16 @@ class Realtime:
         self._text_bytes += len(message)
         self._media = self._media or b"input_image" in message or b"input_audio" in message
         if event.session is not None:
-            self._configure(event.session)
+            self._configure(event.session, strange)
             self._configured = True
         if event.type != "response.create":
             return None
-        return self._turn(event.response or _Response(), asked=True, event_id=event.event_id or "")
+        turn = self._turn(event.response or _Response(), asked=True, event_id=event.event_id or "")
+        if strange.within("response.max_output_tokens", "response.max_response_output_tokens"):
+            turn.ask = msgspec.structs.replace(turn.ask, output_cap=None)
+        if strange.within("response.tools"):
+            turn.ask = msgspec.structs.replace(turn.ask, server_tool_uses=None)
+        return turn
 
     def let_through(self, turn: Turn[Reader]) -> None:
         """See `Live`."""
@@ -136,14 +141,14 @@ class Realtime:
         return [] if turn is None else [turn]
 
     def _heard(self, message: bytes) -> Turn[Reader] | None:
-        event = _RECEIVED.decode(message)
-        if event is None or event.type is None:
+        read = _RECEIVED.read(message)
+        if read is None or (kind := read[0].type) is None:
             return None
-        kind = event.type
+        event, strange = read
         if event.session is not None:
             if self._configured and kind.endswith(".created"):
                 event.session = _Session(id=event.session.id, model=event.session.model)
-            self._configure(event.session)
+            self._configure(event.session, strange)
             return None
         if kind == _TRANSCRIBED:
             return self._transcribed(event.usage)
@@ -201,11 +206,13 @@ class Realtime:
         turn.began = turn.ended = True
         return turn
 
-    def _configure(self, session: _Session) -> None:
+    def _configure(self, session: _Session, strange: Strange) -> None:
         self._id = name(session.id) or self._id
         self._model = name(session.model) or self._model
         limit = session.max_output_tokens or session.max_response_output_tokens
-        if limit is not None:
+        if strange.within("session.max_output_tokens", "session.max_response_output_tokens"):
+            self._cap = None
+        elif limit is not None:
             self._cap = _cap(limit)
         audio = session.audio or _Audio()
         transcription = (audio.input and audio.input.transcription) or session.input_audio_transcription
@@ -214,7 +221,9 @@ class Realtime:
         if form := form or session.output_audio_format:
             narrow = "pcmu" in form or "pcma" in form or "g711" in form
             self._sound_bytes_per_token = G711_BYTES if narrow else PCM_BYTES
-        if session.tools is not None:
+        if strange.within("session.tools"):
+            self._runs_tools = True
+        elif session.tools is not None:
             self._runs_tools = _run_by_the_provider(session.tools)
 
     def _turn(self, response: _Response, *, asked: bool, event_id: str = "") -> Turn[Reader]:
