@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from budgetd.control import connection, server
 from budgetd.control.server import CommandError, Peer
-from budgetwire.messages import Call, Pause, SetLimit
+from budgetwire.messages import Call, Pause, SendTest, SetLimit
 from budgetwire.peer import Credentials
 from control.fakes import WELCOME, serving
 from control.raw import HELLO, greeted, raw
@@ -198,6 +198,75 @@ def test_no_bytes_stop_the_server(tmp_path_factory, data):
             assert (await good.read())["type"] == "reply"
 
     asyncio.run(scenario())
+
+
+class Slow:
+    """Does `send_test` when it is told to, and everything else at once."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.begun = asyncio.Semaphore(0)
+        self.ended: list[int] = []
+
+    async def __call__(self, call: Call, peer: Peer) -> dict[str, Any]:
+        if isinstance(call, SendTest):
+            self.begun.release()
+            await self.go_on.wait()
+            self.ended.append(call.id)
+        return {"was": call.id}
+
+
+def slow_call(id: int) -> dict[str, Any]:
+    return {"type": "send_test", "id": id, "channel": None}
+
+
+async def test_a_call_that_waits_does_not_hold_up_those_behind_it(path):
+    slow = Slow()
+    async with serving(path, handle=slow), greeted(path, slow_call(1)) as client:
+        await client.send(*({"type": "pause", "id": n} for n in range(2, 40)))
+        assert [(await client.read())["id"] for _ in range(2, 40)] == [*range(2, 40)]
+        slow.go_on.set()
+        assert await client.read() == {"type": "reply", "id": 1, "result": {"was": 1}}
+
+
+async def test_only_so_many_calls_of_a_connection_wait_and_one_more_is_told_so(path):
+    slow, most = Slow(), connection.MAX_WAITING
+    async with serving(path, handle=slow), greeted(path, *map(slow_call, range(most + 1))) as client:
+        error = await client.read()
+        assert (error["id"], error["code"]) == (most, "conflict")
+        assert f"{most} calls" in error["message"]
+        await client.send({"type": "pause", "id": 100})
+        assert await client.read() == {"type": "reply", "id": 100, "result": {"was": 100}}
+        slow.go_on.set()
+        assert {(await client.read())["id"] for _ in range(most)} == {*range(most)}
+        await client.send(slow_call(most))
+        assert (await client.read())["type"] == "reply"
+    assert most in slow.ended
+
+
+async def test_a_call_that_waits_is_done_though_its_client_leaves(path):
+    slow = Slow()
+    async with serving(path, handle=slow), greeted(path, slow_call(1)) as client:
+        await slow.begun.acquire()
+        client.writer.transport.abort()
+        async with greeted(path, {"type": "pause", "id": 1}) as another:
+            await another.read()
+        assert slow.ended == []
+        slow.go_on.set()
+        async with asyncio.timeout(10):
+            while slow.ended != [1]:
+                await asyncio.sleep(0.005)
+
+
+async def test_a_call_that_would_wait_for_ever_does_not_keep_the_server_from_stopping(path, monkeypatch):
+    monkeypatch.setattr(server, "STOP_SECONDS", 0.05)
+    slow = Slow()
+    async with serving(path, handle=slow) as it, greeted(path, slow_call(1)) as client:
+        await slow.begun.acquire()
+        await it.stop()
+        (error,) = await client.read_until_end()
+        assert "stopped" in error["message"]
+    assert slow.ended == []
 
 
 async def test_more_connections_than_allowed_are_told_so(path, monkeypatch):

@@ -83,6 +83,23 @@ async def test_calls_made_at_once_get_their_own_answers(path):
     assert sorted(result["id"] for result in results) == list(range(1, 101))
 
 
+async def test_calls_get_their_own_answers_in_whatever_order_these_come(path):
+    paused = asyncio.Event()
+
+    async def handle(call: Call, peer: Peer) -> dict[str, Any]:
+        if isinstance(call, Pause):
+            paused.set()
+        else:
+            await paused.wait()
+        return {"id": call.id}
+
+    async with serving(path, handle=handle), connected(path) as client:
+        slow = [asyncio.create_task(client.call(lambda n: QueryRequests(id=n))) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert await client.call(lambda n: Pause(id=n)) == {"id": 4}
+        assert await asyncio.gather(*slow) == [{"id": 1}, {"id": 2}, {"id": 3}]
+
+
 async def test_a_subscriber_sees_the_whole_state_after_every_change(path):
     views = FakeViews()
     async with serving(path, views=views) as server, connected(path) as client:

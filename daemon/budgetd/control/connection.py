@@ -1,4 +1,8 @@
-"""One client of the daemon: its handshake, its calls one after another, and the state it subscribed to."""
+"""One client of the daemon: its handshake, its calls, and the state it subscribed to.
+
+Calls begin in their order, and most are done at once. One that has to wait, for a channel or for the disk,
+goes on beside those that come after it.
+"""
 
 import asyncio
 import contextlib
@@ -34,6 +38,8 @@ UPDATE_SECONDS = 0.05
 """The least time between two updates of one client."""
 MAX_NAME = 100
 """Longest name of a client."""
+MAX_WAITING = 8
+"""Calls of one client that wait at once."""
 
 _READ_BYTES = 64 * 1024
 
@@ -73,6 +79,8 @@ class Connection:
         self._news = asyncio.Event()
         self._seq = 0
         self._pushing: asyncio.Task[None] | None = None
+        self._waiting: set[asyncio.Task[None]] = set()
+        """Calls that wait, each until it is answered."""
         # Who does not read is sent nothing more: every send waits until the one before has left our memory.
         writer.transport.set_write_buffer_limits(high=0)
 
@@ -83,9 +91,13 @@ class Connection:
             self._news.set()
 
     async def run(self) -> None:
-        """Serve the client until it leaves or has to, and close the connection."""
+        """Serve the client until it leaves or has to, and close the connection. What it called for and still
+        waits is done to its end: a client that has said all may read on.
+        """
         try:
             await self._converse()
+            if self._waiting:
+                await asyncio.wait(self._waiting)
         except _Unwelcome as end:
             await self.dismiss(end.error)
         except Malformed as error:
@@ -95,6 +107,8 @@ class Connection:
         finally:
             if self._pushing:
                 self._pushing.cancel()
+            for waiting in self._waiting:
+                waiting.cancel()
             await self._close()
 
     async def dismiss(self, error: Error) -> None:
@@ -125,7 +139,7 @@ class Connection:
                     case Subscribe():
                         await self._subscribe(message)
                     case _:
-                        await self._write(await self._answer(message, peer))
+                        await self._do(message, peer)
 
     async def _messages(self) -> AsyncGenerator[FromClient | Unfit, None]:
         decoder = codec.for_daemon()
@@ -150,6 +164,27 @@ class Connection:
             raise _Unwelcome("bad_message", f"A name has 1 to {MAX_NAME} printable characters.", "name")
         await self._send(self._welcome)
         return Peer(self._credentials.pid, self._credentials.uid, hello.name)
+
+    async def _do(self, call: Call, peer: Peer) -> None:
+        """Answer a call, before the next one is begun unless it has to wait."""
+        answering = asyncio.create_task(self._answer(call, peer), name="control: call")
+        await asyncio.sleep(0)  # a turn of the event loop, in which it is done, or begins to wait
+        if answering.done():
+            await self._write(answering.result())
+        elif len(self._waiting) >= MAX_WAITING:
+            answering.cancel()
+            message = f"{MAX_WAITING} calls of this connection wait already; call again when one is answered."
+            await self._send(Error(id=call.id, code="conflict", message=message))
+        else:
+            waiting = asyncio.create_task(self._answer_later(answering), name="control: waiting call")
+            self._waiting.add(waiting)
+            waiting.add_done_callback(self._waiting.discard)
+
+    async def _answer_later(self, answering: asyncio.Task[bytes]) -> None:
+        try:
+            await self._write(await answering)
+        except OSError:
+            log.debug("a client went away before its call was answered")
 
     async def _answer(self, call: Call, peer: Peer) -> bytes:
         try:

@@ -40,7 +40,8 @@ class ControlServer:
         path: the socket, in a folder of its own, which is made (mode 0700) if it is not there.
         welcome: what the daemon says of itself.
         views: the state, asked for part by part.
-        handle: does the calls. Those of one connection come one after another.
+        handle: does the calls. Those of one connection begin in their order; one that waits does not hold up
+            the next.
         clock: UTC epoch seconds, for the times of snapshots and updates.
     """
 
