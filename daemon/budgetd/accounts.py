@@ -4,7 +4,7 @@ Every method is synchronous. What the guard decides is in the ledger before the 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,6 +13,7 @@ from budgetd.alerts.desk import Desk
 from budgetd.alerts.settings import AlertsSection
 from budgetd.blocks import Block, Blocks
 from budgetd.budget.burn import MINUTES, Burn
+from budgetd.budget.counters import Window
 from budgetd.budget.decision import Refused, Reservation
 from budgetd.budget.fallback import same_dialect
 from budgetd.budget.guard import Guard
@@ -20,7 +21,7 @@ from budgetd.budget.limits import Subject
 from budgetd.budget_file import Budget
 from budgetd.case import Case, Entry
 from budgetd.config import Billing
-from budgetd.holds import Holds, Waiting
+from budgetd.holds import Counter, Holds, Waiting, counter_of
 from budgetd.ledger import queries
 from budgetd.ledger.recovery import recover
 from budgetd.ledger.restating import find_estimated, restate
@@ -155,7 +156,8 @@ class Accounts:
         if closing.cost_nusd:
             self.burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
-        self.retry_held()
+        if entry.reservation is not None:
+            self.retry_held(window for window, _ in entry.reservation.parts)
 
     def report(self, route: Route, reading: Reading) -> None:
         """See `Till`."""
@@ -200,20 +202,19 @@ class Accounts:
         self.desk.crossed(self.guard.crossed())
         self.desk.review(budget.limits, self.guard)
         self.changed("limits")
-        self.retry_held()
+        self._ask_again(self.holds)
 
     def tick(self) -> None:
         """Open the windows that have begun, turn away whoever was held too long. To be called often."""
         now = self.clock()
         if self.guard.roll(now):
             self.changed("limits", "burn", "spending")
-            self.retry_held()
+        self.retry_held()
         if self.blocks.expire(now):
             self.changed("daemon")
         for waiting in self.holds:
             if now >= waiting.until:
-                seconds = waiting.refused.window.limit.hold_seconds
-                why = f"It was held for {seconds} s and nobody allowed it."
+                why = f"It was held for {waiting.until - waiting.since:.0f} s and nobody allowed it."
                 self.turn_held_away(waiting, "nobody decided", why)
 
     def stop(self) -> None:
@@ -364,20 +365,35 @@ class Accounts:
         self.desk.decided(waiting.case.id, how)
         self.changed("in_flight")
 
-    def retry_held(self) -> None:
-        """Ask again for those who are held: room may have come up."""
+    def retry_held(self, windows: Iterable[Window] | None = None) -> None:
+        """Ask again for those who are held, as far as there is room for them in the counter that they wait
+        for. ``windows``: where room may have come up; None: anywhere.
+        """
         if self.holds:
-            self.holds.retry(self._ask_again)
-            self.changed("in_flight")
+            counters = None if windows is None else [*map(counter_of, windows)]
+            self._ask_again(self.holds.with_room(self._room, counters))
 
-    def _ask_again(self, waiting: Waiting) -> Ticket | Turned | None:
-        if waiting.held.decided.done() or self.paused_at is not None:
+    def _room(self, counter: Counter) -> int | None:
+        try:
+            return self.guard.find(*counter, self.clock()).room_nusd
+        except KeyError:  # the limit is gone, or nothing counts on it any more
             return None
-        decision = self.decide(waiting.case, self.clock())
-        if isinstance(decision, Refused):
-            return None
-        self.desk.decided(waiting.case.id, "there was room" if isinstance(decision, Ticket) else "refused")
-        return decision
+
+    def _ask_again(self, held: Iterable[Waiting]) -> None:
+        if self.paused_at is not None:
+            return
+        for waiting in held:
+            before, decision = waiting.counter, self.decide(waiting.case, self.clock())
+            self.changed("in_flight")
+            if isinstance(decision, Refused):
+                self.holds.wait_on(waiting, decision)
+                if waiting.counter != before:
+                    self.desk.decided(waiting.case.id, "another limit holds it")
+                    self.desk.held(waiting.case.id, decision.window, decision.amount_nusd)
+                continue
+            let_in = isinstance(decision, Ticket)
+            self.holds.decide(waiting, decision)
+            self.desk.decided(waiting.case.id, "there was room" if let_in else "refused")
 
     def _why_refused(self, refused: Refused, case: Case) -> str:
         return why_refused(refused, case.estimate.unbounded, self.zone)

@@ -28,7 +28,7 @@ class Steering:
         accounts.guard.grant(limit, subject, nusd, now)
         accounts.desk.review(accounts.budget.limits, accounts.guard)
         accounts.changed("limits")
-        accounts.retry_held()
+        accounts.retry_held([window])
 
     def approve(self, request_id: int) -> bool:
         """Let a held request through this once, or the repeats of a killed one; False if it is neither."""
