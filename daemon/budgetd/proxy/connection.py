@@ -6,9 +6,13 @@ and when it is over (FACTS 14). One exchange at a time; nothing is ever sent twi
 
 import asyncio
 import select
+from collections.abc import Callable
 from typing import Protocol, cast
 
 import httptools
+
+MOST_JOINED = 64 * 1024
+"""Bytes that are put together to be written as one."""
 
 MAX_HEAD = 256 * 1024
 """Bytes of a response head past which an upstream is not believed any more."""
@@ -96,10 +100,21 @@ class Connection(asyncio.Protocol):
         self._in_body = self._complete = self._surplus = self._keeps_alive = self.keep = False
         self._bodiless = bodiless
 
-    def write(self, data: bytes) -> None:
-        """Send bytes of the request."""
-        if self.transport is not None:
-            self.transport.write(data)
+    def write(self, *parts: bytes) -> None:
+        """Send bytes of the request. Long ones are not copied to be sent as one."""
+        if self.transport is None:
+            return
+        if sum(map(len, parts)) <= MOST_JOINED:
+            self.transport.write(b"".join(parts))
+        else:
+            self.transport.writelines(parts)
+
+    def when_written(self, call: Callable[[], None]) -> None:
+        """Call once the upstream has taken most of what was written, or the connection is lost."""
+        if self._writable is None:
+            call()
+        else:
+            self._writable.add_done_callback(lambda _: call())
 
     async def drain(self) -> None:
         """Wait until the upstream has taken most of what was written."""

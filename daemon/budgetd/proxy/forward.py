@@ -20,9 +20,10 @@ from budgetd.metering.repeats import messages_digest
 from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
 from budgetd.proxy import wording
 from budgetd.proxy.admission import admit
+from budgetd.proxy.body_room import SHORT, BodyRoom
 from budgetd.proxy.connection import Connection
 from budgetd.proxy.headers import resized, upstream_head
-from budgetd.proxy.incoming import Incoming
+from budgetd.proxy.incoming import Body, Incoming
 from budgetd.proxy.pool import ConnectError, Pool
 from budgetd.proxy.relay import Relay
 from budgetd.proxy.routes import Route, find_route, wants_socket
@@ -42,11 +43,18 @@ class Forwarder:
         self._active: set[Relay] = set()
         self._sessions: set[Session] = set()
         self._hosts: dict[str, bytes] = {}
+        self._room = BodyRoom()
         self._emptied: asyncio.Event | None = None
         """Set when nothing is in flight any more, once `stop` waits for that."""
 
     async def handle(self, request: Incoming) -> bool:
         """Answer one request; whether its connection can carry another."""
+        try:
+            return await self._handle(request)
+        finally:
+            request.place.release()
+
+    async def _handle(self, request: Incoming) -> bool:
         route = find_route(request.method, request.target, request.seen, self.config.upstreams)
         if route is None:
             close = request.body is not None
@@ -106,16 +114,26 @@ class Forwarder:
             piece = await stream.readany()
             pieces.append(piece)
             size += len(piece)
-            if size > self.config.max_body:
-                return b"".join(pieces), False
+            if size > SHORT:
+                return await self._read_long(request, stream, pieces)
         return b"".join(pieces), True
+
+    async def _read_long(self, request: Incoming, stream: Body, pieces: list[bytes]) -> tuple[bytes, bool]:
+        """The same of a body of which these pieces have come, once there is room for it."""
+        most = self.config.max_body
+        body = bytearray().join(pieces)  # in one place: many small ones would not be given back to the system
+        pieces.clear()
+        await self._room.give(request.place, min(request.length or most, most))
+        while not stream.at_eof() and len(body) <= most:
+            body += await stream.readany()
+        request.place.keep(len(body))
+        return bytes(body), len(body) <= most
 
     def _candidate(self, request: Incoming, route: Route, body: bytes, whole: bool) -> Candidate:
         size = len(body)
         replaceable = False
         if not whole:
-            declared = request.seen.get(b"content-length", b"")
-            size = max(size, int(declared) if declared.isdigit() else 0)
+            size = max(size, request.length or 0)
             ask = Ask(understood=False, body_bytes=size)
         else:
             encoding = request.seen.get(b"content-encoding", b"").decode("latin-1")
@@ -175,19 +193,18 @@ class Forwarder:
         body: bytes,
         whole: bool,
     ) -> Relay:
-        """Send the head and what is there of the body, in one write."""
+        """Send the head and what is there of the body, as one."""
         relay = self._relay(request, route, connection, ticket)
         connection.sending = not whole
         host = self._host(route.upstream)
         head = upstream_head(request.method, route.target, host, request.headers, request.seen)
-        content = body
-        if request.chunked:
-            body = _chunk(body) + (b"0\r\n\r\n" if whole else b"")
-        connection.write(head + body)
+        parts = [head, *_chunked(body, last=whole)] if request.chunked else [head, body]
+        connection.write(*parts)
+        connection.when_written(request.place.release)
         if ticket is not None:
             ticket.kill = lambda: self._kill(request, route, relay, whole)
             if not ticket.candidate.who.session:  # after the bytes have gone, so that nobody waits for it
-                ticket.messages = messages_digest(content)
+                ticket.messages = messages_digest(body)
         return relay
 
     def _relay(self, request: Incoming, route: Route, connection: Connection, ticket: Ticket | None) -> Relay:
@@ -289,7 +306,7 @@ class Forwarder:
             piece = await request.body.readany()
             if relay.done:
                 return
-            relay.connection.write(_chunk(piece) if request.chunked else piece)
+            relay.connection.write(*(_chunked(piece) if request.chunked else [piece]))
             await relay.connection.drain()
         if relay.done:
             return
@@ -341,6 +358,9 @@ def _close_with_reset(transport: asyncio.Transport) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _chunk(data: bytes) -> bytes:
-    """One chunk of a chunked body; nothing for no data, since an empty chunk would end it."""
-    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+def _chunked(data: bytes, *, last: bool = False) -> list[bytes]:
+    """A part of a chunked body, and its end after the last one. No data has no chunk: an empty one would be
+    the end.
+    """
+    chunk = [b"%x\r\n" % len(data), data, b"\r\n"] if data else []
+    return [*chunk, b"0\r\n\r\n"] if last else chunk

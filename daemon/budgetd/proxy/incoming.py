@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from budgetd.proxy.body_room import Place
 from budgetd.proxy.headers import RawHeaders
 from budgetd.proxy.refusal import fit
 
@@ -51,6 +52,14 @@ class Incoming(msgspec.Struct, eq=False):
     """Waits until the client has taken most of what was written."""
     tap: Callable[[Tap], None] | None = None
     """Gives away all that the client sends after this request; None where it asks for no other protocol."""
+    place: Place = msgspec.field(default_factory=Place)
+    """What a long body has of the room for such."""
+
+    @property
+    def length(self) -> int | None:
+        """How long its body is, by what it declares; None if it does not say."""
+        declared = self.seen.get(b"content-length", b"")
+        return int(declared) if declared.isdigit() else None
 
     def answer(self, response: bytes) -> None:
         """Answer in our own name."""
