@@ -75,15 +75,14 @@ def _watch(socket_path: Path | None, theme: str | None, *, no_start: bool) -> in
             return 1
     # While the daemon comes up, the screen is loaded.
     from budgettop.app import BudgetTop
+    from budgettop.ending import run
 
     if daemon is not None:
         _, said = daemon.communicate()
         if daemon.returncode:
             click.echo(said.strip() or f"budgettop: budgetd start failed with {daemon.returncode}.", err=True)
             return 1
-    app = BudgetTop(path, theme)
-    app.run()
-    return app.return_code or 0
+    return run(BudgetTop(path, theme))
 
 
 def _on_a_terminal() -> bool:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from budgettop.ending import Ending
 from budgetwire.places import find_places
 
 _FAILED = 1
@@ -40,40 +41,21 @@ def find_budgetd() -> str | None:
 
 
 async def _run(home: Path, budgetd: str, socket: Path, theme: str | None) -> int:
-    ending = _ending()
+    ending = Ending()
     async with _stage(home, budgetd, ending) as stage:
-        if await _is_ready(stage, ending):
-            code = await _show(socket, theme, ending)
-            if code is not None:
-                return code
-        if ending.result() == _FAILED:
-            return _fail(await _complaint(stage))
-        return ending.result()
-
-
-def _ending() -> asyncio.Future[int]:
-    """Return what a signal, or the stage's end, resolves with the exit code."""
-    loop = asyncio.get_running_loop()
-    ending: asyncio.Future[int] = loop.create_future()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, _resolve, ending, 128 + number)
-    return ending
-
-
-def _resolve(ending: asyncio.Future[int], code: int) -> None:
-    if not ending.done():
-        ending.set_result(code)
+        code = await _show(socket, theme, ending) if await _is_ready(stage, ending) else ending.code.result()
+        return _fail(await _complaint(stage)) if ending.code.done() and code == _FAILED else code
 
 
 @asynccontextmanager
-async def _stage(home: Path, budgetd: str, ending: asyncio.Future[int]) -> AsyncGenerator[Process]:
+async def _stage(home: Path, budgetd: str, ending: Ending) -> AsyncGenerator[Process]:
     """Start the stage in a process group of its own, which is gone in the end, with all that is in it."""
     command = (sys.executable, "-m", "budgettop.demo.stage", str(home), budgetd)
     stage = await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
     )
     waiting = asyncio.create_task(stage.wait())
-    waiting.add_done_callback(lambda _: _resolve(ending, _FAILED))
+    waiting.add_done_callback(lambda _: ending.end(_FAILED))
     try:
         yield stage
     finally:
@@ -86,30 +68,21 @@ async def _stage(home: Path, budgetd: str, ending: asyncio.Future[int]) -> Async
             await waiting
 
 
-async def _is_ready(stage: Process, ending: asyncio.Future[int]) -> bool:
+async def _is_ready(stage: Process, ending: Ending) -> bool:
     """Wait until there is something to see; False if the demo ends first."""
     assert stage.stdout is not None
     reading = asyncio.create_task(stage.stdout.readline())
-    await asyncio.wait({reading, ending}, return_when=asyncio.FIRST_COMPLETED)
-    if not ending.done() and not reading.result():
-        await ending
+    await asyncio.wait({reading, ending.code}, return_when=asyncio.FIRST_COMPLETED)
+    if not ending.code.done() and not reading.result():
+        await ending.code
     reading.cancel()
-    return not ending.done()
+    return not ending.code.done()
 
 
-async def _show(socket: Path, theme: str | None, ending: asyncio.Future[int]) -> int | None:
-    """Run the dashboard and return its exit code; None if the demo ended under it."""
+async def _show(socket: Path, theme: str | None, ending: Ending) -> int:
     from budgettop.app import BudgetTop  # loaded while the stage already works
 
-    app = BudgetTop(socket=socket, theme=theme, demo=True)
-    showing = asyncio.create_task(app.run_async())
-    await asyncio.wait({showing, ending}, return_when=asyncio.FIRST_COMPLETED)
-    if showing.done():
-        await showing
-        return app.return_code or 0
-    app.exit()
-    await showing
-    return None
+    return await ending.show(BudgetTop(socket=socket, theme=theme, demo=True))
 
 
 async def _complaint(stage: Process) -> str:
