@@ -1,27 +1,27 @@
-"""`budget.toml`: the limits. Read by the daemon, written by hand and by the dashboard.
+"""`budget.toml`, or `budget.json`: the limits. Read by the daemon, written by hand and by the dashboard.
 
-A program's edit is atomic, keeps the comments at the head of the file, and is refused if the file is no
-longer the one that is in force. What may stand in the file is in `budget_toml`.
+A program's edit is atomic, changes nothing but what it is about, and is refused if the file is no longer the
+one that is in force. What may stand in the file is in `budget_toml`.
 """
 
+import codecs
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from budgetd.budget_toml import Budget, read_budget
 from budgetd.config import WELL_KNOWN, Upstream
 from budgetd.errors import BudgetdError, ConfigError
+from budgetd.json_file import file_class
 from budgetd.toml_file import TomlFile
 
 __all__ = ["Budget", "BudgetFile", "EditRefusedError"]
 
 HEADING = """\
 # The limits of budgettop. Edit by hand or in the dashboard; changes are in force within a second.
-# All amounts are US cents. Comments at the top of the file survive an edit from the dashboard.
+# All amounts are US cents. An edit from the dashboard keeps your comments and layout.
 """
 
 SHORT_FORM = {"daily": "daily_limit_cents", "monthly": "monthly_limit_cents"}
@@ -43,8 +43,15 @@ class BudgetFile:
     """The file, and the text of it that is in force."""
 
     def __init__(self, path: Path) -> None:
-        """Nothing is read until `load`."""
+        """Nothing is read until `load`.
+
+        Args:
+            path: of budget.toml; a file beside it that ends in .json counts where this one is not there.
+        """
+        self.candidates = (path, path.with_suffix(".json"))
+        """Where the file may be."""
         self.path = path
+        """Where it was when it was last loaded."""
         self.upstreams: Mapping[str, Upstream] = WELL_KNOWN
         """Those that are configured: a limit about any other is warned of."""
         self._text = ""
@@ -53,10 +60,34 @@ class BudgetFile:
         """The limits the file holds; none where there is no file. Raises ConfigError, and then the text last
         loaded stays the one that counts.
         """
-        file = TomlFile(self.path)
+        file = self.read()
         budget = read_budget(file, self.upstreams)
-        self._text = file.text
+        self.path, self._text = file.path, file.text
         return budget
+
+    def read(self) -> TomlFile:
+        """The file as it is now. Raises ConfigError if it cannot be read."""
+        path = self.find()
+        return file_class(path)(path)
+
+    def find(self) -> Path:
+        """Where the file is now; where it belongs if there is none. Raises ConfigError if there are two."""
+        toml, json = self.candidates
+        if not json.exists():
+            return toml
+        if toml.exists() or toml.is_symlink():
+            raise ConfigError(f"{toml} and {json} are both there; only one can count. Remove one of them.")
+        return json
+
+    def is_unchanged(self) -> bool:
+        """Whether the file still holds what was last loaded."""
+        try:
+            return self._is_in_force(self.read())
+        except ConfigError:
+            return False
+
+    def _is_in_force(self, file: TomlFile) -> bool:
+        return (file.path, file.text) == (self.path, self._text)
 
     def set_limit(self, name: str, limit_cents: int | None) -> Budget:
         """Write a cap (None removes it) and return the limits as they are now. Raises EditRefusedError, and
@@ -87,7 +118,7 @@ class BudgetFile:
 
     def table(self, name: str) -> dict[str, Any] | None:
         """All that the file in force says of a limit of the long form; None of any other."""
-        limits = TomlFile.of_text(self.path, self._text).document().get("limits", [])
+        limits = file_class(self.path).of_text(self.path, self._text).document().get("limits", [])
         return next((each for each in limits if each["name"] == name), None)
 
     def add_limit(self, table: dict[str, Any]) -> Budget:
@@ -109,11 +140,11 @@ class BudgetFile:
 
     def _document(self) -> dict[str, Any]:
         try:
-            file = TomlFile(self.path)
+            file = self.read()
             document = file.document()
         except ConfigError as error:
             raise EditRefusedError("conflict", f"Not changed: {error}") from None
-        if file.text != self._text:
+        if not self._is_in_force(file):
             raise EditRefusedError(
                 "conflict", f"{self.path} was changed meanwhile; look at the limits again, then repeat."
             )
@@ -125,9 +156,10 @@ class BudgetFile:
 
     def _write(self, document: dict[str, Any]) -> Budget:
         """Put a document in the file's place if it is one that can be put in force."""
-        text = _heading(self._text) + tomli_w.dumps(document)
+        read = file_class(self.path)
         try:
-            read_budget(TomlFile.of_text(self.path, text))
+            text = read.of_text(self.path, self._text or HEADING).rewritten(document)
+            read_budget(read.of_text(self.path, text))
         except ConfigError as error:
             raise EditRefusedError("conflict", f"Not changed: {error}") from None
         try:
@@ -138,12 +170,15 @@ class BudgetFile:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all, where a link leads, with the permissions it has."""
+    """Write a file whole or not at all, where a link leads, with the permissions and line ends it has."""
     path.parent.mkdir(parents=True, exist_ok=True)
     target = path.resolve()
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".budget-", suffix=".toml")
+    before = target.read_bytes() if target.exists() else b""
+    encoding = "utf-8-sig" if before.startswith(codecs.BOM_UTF8) else "utf-8"
+    newline = "\r\n" if b"\r\n" in before else "\n"
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".budget-", suffix=path.suffix)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding=encoding, newline=newline) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -153,15 +188,3 @@ def _replace(path: Path, text: str) -> None:
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _heading(text: str) -> str:
-    """The comments and blank lines at the head of the file; ours where there is no file yet."""
-    if not text.strip():
-        return HEADING
-    kept: list[str] = []
-    for line in text.splitlines(keepends=True):
-        if line.strip() and not line.lstrip().startswith("#"):
-            break
-        kept.append(line)
-    return "".join(kept)

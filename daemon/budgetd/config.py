@@ -128,7 +128,11 @@ PLACED: dict[str, Family] = {"azure": "openai", "vertex": "gemini", "bedrock": "
 
 def load_config(path: Path) -> Config:
     """The configuration in the file, or the defaults where there is none. Raises ConfigError."""
-    file = TomlFile(path)
+    return read_config(TomlFile(path))
+
+
+def read_config(file: TomlFile) -> Config:
+    """The configuration that a file comes to. Raises ConfigError."""
     content = file.parse(ConfigFile)
     host, port = _listen(file, content.proxy.listen)
     timezone = content.timezone or local_timezone()

@@ -64,7 +64,7 @@ class Daemon:
         self._ticking: asyncio.Task[None] | None = None
         self._stale: set[Part] = set()
         self._pushing: asyncio.TimerHandle | None = None
-        self._watched: tuple[object, object] = (None, None)
+        self._watched: tuple[object, ...] = ()
         self._trouble = (0, "")
         """How often the ledger could not be written, and why, when that was last looked at."""
 
@@ -110,7 +110,7 @@ class Daemon:
         self._views = DaemonViews(self._accounts)
         self._views.listen = self._listener.address
         commands = Commands(
-            self._accounts, Steering(self._accounts), self._outbox, self._budget_file, self._in_force
+            self._accounts, Steering(self._accounts), self._outbox, self._budget_file, self._edited
         )
         self._presses = Presses(self._accounts, commands.handle)
         welcome = self._welcome(self._listener.address)
@@ -169,6 +169,14 @@ class Daemon:
         """Limits that were just read are in force."""
         self._accounts.configure(budget)
         self._set_config_error("")
+
+    def _edited(self, budget: Budget) -> None:
+        """Put the limits of a file that was just written from here in force, without reading it once more."""
+        self._accounts.configure(budget)
+        stamps = self._stamps()
+        # What else changed meanwhile, or stands in the way, is for a reload to find out.
+        if self._budget_file.is_unchanged() and not self._views.config_error:
+            self._watched = (self._watched[0], *stamps[1:])
 
     async def _tick_for_ever(self) -> None:
         """What goes wrong in one tick must not end them: without them no window ends and nothing is shown."""
@@ -255,8 +263,8 @@ class Daemon:
             self._views.config_error = error
             self._changed("daemon")
 
-    def _stamps(self) -> tuple[object, object]:
-        return _stamp(self._places.config), _stamp(self._places.budget)
+    def _stamps(self) -> tuple[object, ...]:
+        return tuple(map(_stamp, (self._places.config, *self._budget_file.candidates)))
 
 
 def _fixed(config: Config) -> dict[str, object]:

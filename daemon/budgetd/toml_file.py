@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 Keys = Sequence[str | int]
 """Where something stands: names of tables and keys, and places in lists (from 0)."""
 
+Place = tuple[str | int, ...]
+"""The same, as a key of a dict."""
+
 _PATH = re.compile(r" - at (?:`key` in )?`\$?([^`]*)`")
 _WORDS = {
     "int": "a whole number",
@@ -28,7 +31,7 @@ _WORDS = {
     "array": "a list",
     "object": "a table",
 }
-"""What msgspec's names of types are to a person. A null cannot be written in TOML."""
+"""What msgspec's names of types are to a person. A null is never asked for: TOML has none."""
 
 
 class TomlFile:
@@ -72,35 +75,59 @@ class TomlFile:
         except msgspec.ValidationError as error:
             raise _explain(self, str(error), kind) from None
 
+    def rewritten(self, document: Mapping[str, Any]) -> str:
+        """The text with what it says changed to ``document`` and nothing else of it. Raises ConfigError where
+        that cannot be done.
+        """
+        from budgetd.toml_edit import EditError, rewrite  # needed for edits alone: it takes a while to import
+
+        try:
+            return rewrite(self.text, document)
+        except EditError:
+            problem = "is laid out in a way that cannot be edited from here; edit it by hand."
+            raise ConfigError(f"{self.path}: {problem}") from None
+
     def error(self, keys: Keys, problem: str) -> ConfigError:
         """An error about the value of the nested keys; a number counts the entries of a list of tables."""
-        line = line_of(self.text, keys)
+        line = self.line_of(keys)
         where = f", line {line}" if line else ""
         names = [key for key in keys if isinstance(key, str)]
         what = f" `{'.'.join(names)}`:" if names else ""
         return ConfigError(f"{self.path}{where}:{what} {problem}")
 
+    def line_of(self, keys: Keys) -> int | None:
+        """Line (from 1) on which the last of the nested keys is written, or the nearest table around it; None
+        if there is neither.
+        """
+        lines = self._lines()
+        for length in range(len(keys), 0, -1):
+            if line := lines.get(tuple(keys[:length])):
+                return line
+        return None
 
-def line_of(text: str, keys: Keys) -> int | None:
-    """Line (from 1) on which the last of the nested keys is written, or the nearest table around it; None if
-    there is neither.
-    """
-    lines = _lines(text)
-    for length in range(len(keys), 0, -1):
-        if line := lines.get(tuple(keys[:length])):
-            return line
-    return None
+    def _lines(self) -> dict[Place, int]:
+        """The line of every table and key that begins one."""
+        lines: dict[Place, int] = {}
+        for place, line, _ in _places(self.text):
+            if place[-1:] == (0,):
+                lines.setdefault(place[:-1], line)
+            lines.setdefault(place, line)
+        return lines
 
 
 _NAME = r"(?:[\w-]+|\"[^\"]*\"|'[^']*')"
 _DOTTED = rf"({_NAME}(?:\s*\.\s*{_NAME})*)"
 
 
-def _lines(text: str) -> dict[tuple[str | int, ...], int]:
-    """The line of every table and key that begins one."""
-    lines: dict[tuple[str | int, ...], int] = {}
-    counts: dict[tuple[str | int, ...], int] = {}
-    table: tuple[str | int, ...] = ()
+def headers(text: str) -> Iterator[tuple[Place, int]]:
+    """The table of every header, with its line (from 1)."""
+    return ((place, line) for place, line, is_header in _places(text) if is_header)
+
+
+def _places(text: str) -> Iterator[tuple[Place, int, bool]]:
+    """Every header and every key that begins a line, with its line (from 1), and whether it is a header."""
+    counts: dict[Place, int] = {}
+    table: Place = ()
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(rf"\s*(\[\[?)\s*{_DOTTED}\s*\]", line):
             table = ()
@@ -109,13 +136,11 @@ def _lines(text: str) -> dict[tuple[str | int, ...], int]:
                     table = (*table, counts[table] - 1)
                 table = (*table, name)
             if header[1] == "[[":
-                lines.setdefault(table, number)
                 counts[table] = counts.get(table, 0) + 1
                 table = (*table, counts[table] - 1)
-            lines.setdefault(table, number)
+            yield table, number, True
         elif key := re.match(rf"\s*{_DOTTED}\s*=", line):
-            lines.setdefault((*table, *_names(key[1])), number)
-    return lines
+            yield (*table, *_names(key[1])), number, False
 
 
 def _names(dotted: str) -> list[str]:
@@ -154,7 +179,7 @@ def _hint(wrong: str, known: list[str], quote: str) -> str:
 
 
 def _plain(kinds: str) -> str:
-    return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
+    return " or ".join(_WORDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null") or "null"
 
 
 def _find(path: str, kind: type[msgspec.Struct], document: Any) -> tuple[list[str | int], Type]:

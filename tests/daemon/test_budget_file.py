@@ -306,6 +306,66 @@ def test_an_edit_changes_one_key_and_keeps_the_heading(path: Path) -> None:
     assert tomllib.loads(text) == {"budget": {"daily_limit_cents": 250, "reject_on_exceed": False}}
 
 
+COMMENTED = """\
+# ours, ask Ben
+[budget]
+monthly_limit_cents = 9_000   # agreed
+daily_limit_cents = 100
+
+# opus is dear
+[[limits]]   # first
+name = "opus"   # keep an eye on it
+window = "day"
+limit_cents = 500 # five
+
+# people
+[users.al]
+daily_limit_cents = 1
+"""
+
+
+def test_an_edit_keeps_comments_order_and_layout(path: Path) -> None:
+    file = loaded(path, COMMENTED)
+    for name, before, after in (
+        ("monthly", "9_000", "7000"),
+        ("opus", "500 # five", "600 # five"),
+        ("al daily", "cents = 1\n", "cents = 2\n"),
+    ):
+        text = path.read_text()
+        file.set_limit(name, int(after.split("=")[-1].split()[0]))
+        assert path.read_text() == text.replace(before, after)
+
+
+def test_removing_a_limit_and_putting_it_back_leaves_the_rest_alone(path: Path) -> None:
+    file = loaded(path, COMMENTED)
+    table = file.table("opus")
+    assert table is not None
+    file.set_limit("opus", None)
+    head, _, tail = COMMENTED.partition("[[limits]]")
+    assert path.read_text() == head + "\n" + tail[tail.index("# people") :]
+    file.add_limit(table)
+    assert path.read_text().startswith(head + "\n" + tail[tail.index("# people") :])
+    assert [limit.name for limit in file.load().limits] == ["daily", "monthly", "al daily", "opus"]
+
+
+def test_an_edit_keeps_line_ends_and_byte_order_mark(path: Path) -> None:
+    before = ("\ufeff" + COMMENTED).replace("\n", "\r\n").encode()
+    path.write_bytes(before)
+    file = BudgetFile(path)
+    file.load()
+    file.set_limit("daily", 101)
+    assert path.read_bytes() == before.replace(b"100\r", b"101\r")
+
+
+def test_a_layout_that_cannot_be_edited_is_refused_and_stays(path: Path) -> None:
+    text = "[budget]\nfallback_model_on_exceed = '''\n[budget]\n'''\ndaily_limit_cents = 1\n"
+    file = loaded(path, text)
+    with pytest.raises(EditRefusedError, match="edit it by hand") as caught:
+        file.set_limit("daily", 5)
+    assert caught.value.code == "conflict"
+    assert path.read_text() == text
+
+
 def test_the_first_edit_makes_the_file(path: Path) -> None:
     file = BudgetFile(path.parent / "deep" / "budget.toml")
     file.load()

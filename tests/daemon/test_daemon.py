@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from budgetd.daemon import TICK_SECONDS
+from budgetwire.client import Client
+from budgetwire.messages import SetLimit
 from support.daemon import running
 from support.stream import PATIENCE
 
@@ -34,3 +36,26 @@ async def test_a_tick_that_fails_is_logged_once_and_not_the_last(
             while accounts.budget.limits[0].limit_nusd != 2_000_000_000:
                 await asyncio.sleep(0.01)
         assert stumbles() == 1
+
+
+async def test_an_edit_made_here_is_not_reloaded_as_if_someone_else_had_made_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def reloads() -> int:
+        return sum("configuration reloaded" in record.message for record in caplog.records)
+
+    caplog.set_level("INFO")
+    async with running(tmp_path, {}, budget=BUDGET.format(100)) as it:
+        client = await Client.connect(it.places.socket, "test")
+        await client.call(lambda id: SetLimit(id=id, limit="daily", limit_cents=200))
+        await client.close()
+        limits = it.daemon._accounts.budget.limits
+        assert limits[0].limit_nusd == 2_000_000_000
+        it.daemon._every_second()  # which looks at the files
+        assert it.daemon._accounts.budget.limits is limits
+        assert reloads() == 0
+        it.places.budget.write_text(BUDGET.format(300))
+        async with asyncio.timeout(PATIENCE):
+            while reloads() == 0:
+                await asyncio.sleep(0.01)
+        assert it.daemon._accounts.budget.limits[0].limit_nusd == 3_000_000_000
