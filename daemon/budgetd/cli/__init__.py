@@ -6,13 +6,14 @@ import sys
 import click
 
 from budgetd.cli.alerts import ack, alerts
+from budgetd.cli.config_check import config_check
 from budgetd.cli.export import cost, export
 from budgetd.cli.limits import grant, limits
 from budgetd.cli.prices import prices
 from budgetd.cli.reconcile import reconcile_spend
 from budgetd.cli.record import audit, estimates
 from budgetd.cli.requests import approve, kill, refuse
-from budgetd.cli.run import config_check, serve, start, stop
+from budgetd.cli.run import serve, start, stop
 from budgetd.cli.show import env, status
 from budgetd.cli.steer import pause, resume
 from budgetd.cli.sync_pricing import sync_pricing

@@ -16,7 +16,7 @@ from budgetd.pricing.rate_names import dollars
 from budgetd.pricing.rates import Price, utc_day
 from budgetd.pricing.search import called, fits, is_glob, nearest
 from budgetd.pricing.sync.shelf import SOURCES, Shelf, age_days
-from budgetd.toml_file import TomlFile, line_of
+from budgetd.toml_file import TomlFile
 from budgetwire.places import Places, find_places
 
 MOST_LISTED = 40
@@ -181,7 +181,7 @@ class Desk:
 
     def _where(self, override: Override) -> str:
         written = next(key for key in self._config.pricing.overrides if key.lower() == override.pattern)
-        return f"{self._file.path}, line {line_of(self._file.text, ['pricing', 'overrides', written])}"
+        return f"{self._file.path}, line {self._file.line_of(['pricing', 'overrides', written])}"
 
     def _origin(self, opinion: Opinion) -> str:
         for source in SOURCES:

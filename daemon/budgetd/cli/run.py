@@ -1,4 +1,4 @@
-"""Commands that run the daemon: serve, start, stop, config-check."""
+"""Commands that run the daemon: serve, start, stop."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 
-from budgetd.budget_file import BudgetFile
 from budgetd.cli.loop_errors import report_loop_errors
 from budgetd.config import load_config
 from budgetd.errors import BudgetdError, ConfigError, StartError
@@ -98,43 +97,6 @@ def stop() -> None:
             raise BudgetdError(f"process {welcome.pid} is still there after {STOP_SECONDS:.0f} s.")
         time.sleep(0.02)
     click.echo("budgetd stopped.")
-
-
-@click.command("config-check")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-def config_check(file: Path | None) -> None:
-    """Check config.toml and budget.toml, or one FILE.
-
-    Nothing is run. A FILE is taken for a budget.toml if its name has "budget" in it, else for a config.toml.
-    """
-    places = find_places()
-    if file and not file.exists():
-        raise BudgetdError(f"{file}: no such file.")
-    mistakes = 0
-    for path in [file] if file else [places.config, places.budget]:
-        try:
-            warnings = _check_budget(path) if "budget" in path.name else _check_config(path)
-        except ConfigError as error:
-            mistakes += 1
-            click.echo(f"budgetd: {error}", err=True)
-            continue
-        for warning in warnings:
-            click.echo(f"warning: {warning}", err=True)
-        click.echo(f"{path}: {'fine' if path.exists() else 'not there; the defaults hold'}")
-    if mistakes:
-        sys.exit(1)
-
-
-def _check_config(path: Path) -> tuple[str, ...]:
-    load_config(path)
-    return ()
-
-
-def _check_budget(path: Path) -> tuple[str, ...]:
-    file = BudgetFile(path)
-    with contextlib.suppress(ConfigError):  # that of config.toml is told where that file is checked
-        file.upstreams = load_config(find_places().config).upstreams
-    return file.load().warnings
 
 
 async def _greet(socket: Path) -> Welcome:
