@@ -1,6 +1,11 @@
-# Everything runs in .venv, made here from what pyproject.toml names: python3 and make are all it takes.
+# Everything runs in .venv, made here from what pyproject.toml names: Python 3.11 or later and make are all it
+# takes.
 PY := .venv/bin/python
 READY := .venv/.ready
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+# Run and not only looked for: some names on a PATH stand for a Python that is not installed.
+PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11; do $$name $(NEW_ENOUGH) && echo $$name && break; done)
+TOO_OLD = budgettop needs Python 3.11 or later, and $(or $(shell python3 -V 2>/dev/null),no python3) is what is here
 
 .PHONY: run demo test check bench screenshots clean
 
@@ -33,6 +38,8 @@ clean:
 	rm -rf .venv dist
 
 $(READY): pyproject.toml
-	python3 -m venv .venv
+	$(if $(PYTHON),,$(error $(TOO_OLD)))
+	@$(PY) $(NEW_ENOUGH) || rm -rf .venv  # one that an older Python made
+	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
