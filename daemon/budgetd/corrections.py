@@ -19,6 +19,7 @@ from budgetd.ledger.invoicing import Share
 from budgetd.ledger.rows import CorrectionRow, Opening
 from budgetd.ledger.schema import INSERT_AUDIT
 from budgetd.ledger.writer import Statement
+from budgetd.reconcile.compare import is_left_out
 from budgetd.reconcile.days import DAY_SECONDS, starts_at
 from budgetd.reconcile.models import family
 from budgetd.reconcile.wording import signed
@@ -142,7 +143,12 @@ class Corrections:
         """Its row, under the name and the upstream that most of the day's cost of the model is under. Raises
         CommandError if the ledger's side is not what the correction was made from.
         """
-        own = [share for share in shares if family(share.name) == correction.model]
+        own = [
+            share
+            for share in shares
+            if family(share.name) == correction.model
+            and not is_left_out(correction.provider, share.service_tier)
+        ]
         if sum(share.cost_nusd for share in own) != correction.ledger_nusd:
             raise CommandError(
                 "conflict",
@@ -199,6 +205,8 @@ def _objection(correction: Correction, now: float) -> str:
         return "has no provider, or too long a name"
     if correction.model != family(correction.model):
         return "names a snapshot; corrections are by model"
+    if correction.invoice_nusd < 0:
+        return "is of a credit, which is no spending"
     amounts = (correction.ledger_nusd, correction.invoice_nusd, correction.estimated_nusd)
     return "has an amount beyond all bounds" if any(abs(each) > MOST_NUSD for each in amounts) else ""
 

@@ -311,12 +311,28 @@ async def test_both_are_in_the_audit(setting: Setting) -> None:
 # learning
 
 
+async def test_a_credit_is_no_spending(setting: Setting) -> None:
+    with pytest.raises(CommandError, match="of no model on 2026-11-22 is of a credit, which is no spending"):
+        setting.apply(correction(-5 * USD, model=""))
+
+
+async def test_what_the_invoice_leaves_out_is_no_part_of_the_ledgers_side(setting: Setting) -> None:
+    setting.spend(2 * USD)
+    setting.spend(60 * USD, service_tier="priority")
+    setting.apply(correction(3 * USD, 2 * USD))
+    assert setting.sum() == 63 * USD
+    assert setting.numbers()["limits"][0] == ("ever", "", 63 * USD)
+    with pytest.raises(CommandError, match="The ledger has changed"):
+        setting.apply(correction(3 * USD, 63 * USD))
+
+
 async def test_estimates_learn_from_days_that_had_some(setting: Setting) -> None:
+    setting.spend(100 * USD, model="claude-sonnet-4")
     setting.apply(
         correction(3 * USD, estimated_nusd=2 * USD),
         correction(USD, model="claude-opus-4-8"),
         correction(100 * USD, model="claude-haiku-4-5", estimated_nusd=1),
-        correction(-100 * USD, model="claude-sonnet-4", estimated_nusd=USD),
+        correction(0, 100 * USD, model="claude-sonnet-4", estimated_nusd=USD),
     )
     learned = [("claude-sonnet-5", 250), ("claude-haiku-4-5", 400), ("claude-sonnet-4", 25)]
     assert setting.learner.factors == learned
@@ -341,7 +357,7 @@ async def test_what_was_corrected_long_ago_is_not_learned_from(setting: Setting)
 
 # any course of events
 
-amounts = st.integers(-5 * USD, 5 * USD)
+amounts = st.integers(0, 5 * USD)
 days = st.sampled_from(["2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"])
 models = st.sampled_from(["", "claude-sonnet-5", "claude-opus-4-8"])
 

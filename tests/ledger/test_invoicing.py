@@ -76,10 +76,16 @@ async def test_a_day_begins_and_ends_at_midnight_utc(ledger: Ledger) -> None:
 async def test_shares_are_the_same_sums(ledger: Ledger) -> None:
     for cost, model, billed in ((1, "m", "m-1"), (2, "m", "m-1"), (4, "m", ""), (8, "n", "")):
         settle(ledger, cost, model=model, model_billed=billed, input_tokens=cost)
+    settle(ledger, 32, model="n", service_tier="priority")
     settle(ledger, 16, billing="subscription")
     settle(ledger, 0, basis="", outcome="refused")
     told = [tuple(share)[1:] for share in shares(ledger.db, "anthropic", T0 - DAY, T0 + DAY)]
-    assert sorted(told) == [("m", "", 4), ("m", "m-1", 3), ("n", "", 8)]
+    assert sorted(told) == [
+        ("m", "", "", 4),
+        ("m", "m-1", "", 3),
+        ("n", "", "", 8),
+        ("n", "", "priority", 32),
+    ]
 
 
 async def test_corrections_are_no_beginning_of_the_record_and_no_burn(ledger: Ledger) -> None:

@@ -40,7 +40,9 @@ def costs(of: Portion, provider: str = "anthropic", **as_if: str) -> int:
     return priced
 
 
-def row(*portions: Portion, invoice: int | None, day: str = DAY, model: str = MODEL, **line: str) -> Compared:
+def row(
+    *portions: Portion, invoice: int | None, day: str = DAY, model: str = MODEL, **line: object
+) -> Compared:
     """What the ledger has and what is billed; None: the invoice does not name the model."""
     lines = () if invoice is None else (Line(day=day, model=model, nusd=invoice, **line),)
     return Compared(day=day, model=model, invoice_nusd=invoice or 0, lines=lines, portions=portions)

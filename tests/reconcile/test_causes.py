@@ -77,6 +77,13 @@ def test_a_model_that_is_not_billed_is_billed_elsewhere() -> None:
     assert "the ledger has 10 requests" in found.evidence
 
 
+def test_a_line_without_an_amount_leaves_the_row_open() -> None:
+    requests = portion(PLAIN)
+    found = cause(row(requests, invoice=requests.cost_nusd, what="output", amount_missing=True))
+    assert found.kind == "unread"
+    assert "a line without an amount: output" in found.evidence
+
+
 def test_requests_of_a_tier_that_is_left_out() -> None:
     paid, usual = portion(PLAIN, service_tier="priority", requests=3), portion(READ, service_tier="standard")
     found = cause(row(paid, usual, invoice=usual.cost_nusd))

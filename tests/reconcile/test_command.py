@@ -193,6 +193,30 @@ def test_estimates_are_named_where_they_explain_the_difference(
     assert [each.estimated_nusd for each in call.corrections] == [2 * 10**9, 0]
 
 
+def test_apply_leaves_alone_what_the_invoice_leaves_out(run: Run, home: Path, daemon: Script) -> None:
+    seed(home / "ledger.db", [Spent(DAYS[3], SONNET, tier="priority", cost=3 * 10**9)])
+    daemon.answers[ApplyCorrections] = {"batch": 0, "applied": 0, "nusd": 0}
+    code, out, _ = run("--apply")
+    assert code == 0
+    assert "The ledger says what the invoice says." in out
+    assert "$3.00 in the ledger is of service tiers that this invoice does not have" in " ".join(out.split())
+    assert [each.corrections for each in daemon.calls if isinstance(each, ApplyCorrections)] == [[]]
+
+
+def test_a_credit_is_shown_and_not_entered(run: Run, billing: Billing, daemon: Script) -> None:
+    billing.add(DAYS[2], None, "-5", "Promotional credit")
+    daemon.answers[ApplyCorrections] = {"batch": 0, "applied": 0, "nusd": 0}
+    code, out, _ = run("--apply")
+    assert code == 0
+    assert "Credits of $5.00 (Promotional credit) are on the invoice: shown, not entered" in " ".join(
+        out.split()
+    )
+    assert [each.corrections for each in daemon.calls if isinstance(each, ApplyCorrections)] == [[]]
+    assert json.loads(run("--json")[1])["credits"] == [
+        {"day": DAYS[2], "what": "Promotional credit", "nusd": -5 * 10**9}
+    ]
+
+
 def test_undo_names_a_batch_or_none(run: Run, daemon: Script) -> None:
     daemon.answers[UndoCorrections] = {"batch": 4, "applied": 2, "nusd": -1_500_000_000}
     assert "Batch 4 is taken back: -$1.50 in 2 corrections." in run("--undo")[1]

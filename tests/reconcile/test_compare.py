@@ -15,9 +15,9 @@ from reconcile.cases import USD, portion
 DAYS = days_between("2026-11-16", "2026-11-19")
 
 
-def invoice(*lines: Line, days: list[str] | None = None) -> Invoice:
+def invoice(*lines: Line, days: list[str] | None = None, provider: str = "openai") -> Invoice:
     accounted = frozenset(DAYS if days is None else days)
-    return Invoice(provider="openai", source="test", days=accounted, lines=lines)
+    return Invoice(provider=provider, source="test", days=accounted, lines=lines)
 
 
 def line(day: str, model: str, nusd: int) -> Line:
@@ -109,6 +109,65 @@ def test_corrections_are_part_of_what_the_ledger_says_but_no_requests() -> None:
     )
     (row,) = found.rows
     assert (row.drift_nusd, row.count, row.estimated_nusd) == (0, 10, 0)
+
+
+def test_a_tier_that_the_invoice_leaves_out_is_compared_on_neither_side() -> None:
+    found = compare(
+        invoice(line(DAYS[0], "claude-opus-4-8", 4), provider="anthropic"),
+        [
+            spent(DAYS[0], "claude-opus-4-8", 4, service_tier="standard"),
+            spent(DAYS[0], "claude-opus-4-8", 60, service_tier="priority"),
+            spent(DAYS[1], "claude-opus-4-8", 7, service_tier="priority"),
+            spent(DAYS[1], "claude-opus-4-8", 500, service_tier="priority", billing="subscription"),
+        ],
+        DAYS,
+    )
+    assert sums(found) == [(DAYS[0], "claude-opus-4-8", 4, 4)]
+    assert (found.left_out_nusd, found.subscription_nusd) == (67, 500)
+
+
+def test_another_provider_bills_that_tier_with_the_rest() -> None:
+    found = compare(
+        invoice(line(DAYS[0], "gpt-5.4", 60)), [spent(DAYS[0], "gpt-5.4", 60, service_tier="priority")], DAYS
+    )
+    assert sums(found) == [(DAYS[0], "gpt-5.4", 60, 60)]
+    assert found.left_out_nusd == 0
+
+
+def test_a_credit_is_told_apart_from_what_is_billed() -> None:
+    credit = line(DAYS[0], "", -5 * USD)
+    refund = line(DAYS[1], "o3", -USD)
+    found = compare(
+        invoice(credit, line(DAYS[1], "o3", 3 * USD), refund, line(following(DAYS[0], -9), "", -USD)),
+        [spent(DAYS[1], "o3", 3 * USD)],
+        DAYS,
+    )
+    assert sums(found) == [(DAYS[1], "o3", 3 * USD, 3 * USD)]
+    assert found.credits == (credit, refund)
+
+
+@pytest.mark.parametrize(
+    ("known_as", "row"),
+    [
+        ("anthropic/claude-4.5-sonnet-20250929", "anthropic/claude-4.5-sonnet"),
+        ("anthropic/claude-sonnet-4.5", "anthropic/claude-sonnet-4.5"),
+        ("openai/o3", "anthropic/claude-4.5-sonnet"),
+    ],
+)
+def test_a_line_with_two_names_goes_by_the_one_that_the_ledger_has(known_as: str, row: str) -> None:
+    billed = Line(
+        day=DAYS[0],
+        model="anthropic/claude-4.5-sonnet-20250929",
+        alias="anthropic/claude-sonnet-4.5",
+        nusd=5,
+    )
+    found = compare(invoice(billed, provider="openrouter"), [spent(DAYS[0], known_as, 4)], DAYS)
+    assert (DAYS[0], row, 0 if known_as == "openai/o3" else 4, 5) in sums(found)
+
+
+def test_a_line_without_an_amount_is_a_row_even_where_nothing_else_is() -> None:
+    found = compare(invoice(Line(day=DAYS[0], model="o3", nusd=0, amount_missing=True)), [], DAYS)
+    assert sums(found) == [(DAYS[0], "o3", 0, 0)]
 
 
 # how it is written

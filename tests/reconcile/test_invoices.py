@@ -119,10 +119,44 @@ def test_a_bucket_in_which_nothing_is_billed_is_there_all_the_same() -> None:
     assert (page.days, page.lines) == (("2026-11-20",), ())
 
 
-def test_openrouter_tells_what_went_over_ones_own_keys() -> None:
+def test_openrouter_bills_what_went_over_ones_own_keys_apart_and_the_ledger_counts_it() -> None:
     page = openrouter.parse(activity("1.5", byok_usage_inference=0.25))
-    assert page.lines[0].nusd == 3 * USD // 2
-    assert page.notes == ("$0.25 went over your own keys (BYOK) and is billed by their providers.",)
+    assert page.lines[0].nusd == 7 * USD // 4
+    assert page.notes == (
+        "$0.25 of it went over your own keys (BYOK): their providers bill it, and the ledger counts it too.",
+    )
+
+
+def test_openrouter_names_a_model_by_what_answers_say_and_by_its_short_name() -> None:
+    (line,) = openrouter.parse(activity("1", model_permaslug="openai/gpt-4.1-2025-04-14")).lines
+    assert (line.model, line.alias) == ("openai/gpt-4.1-2025-04-14", "openai/gpt-4.1")
+    for more in ({}, {"model_permaslug": None}, {"model_permaslug": ""}):
+        (line,) = openrouter.parse(activity("1", **more)).lines
+        assert (line.model, line.alias) == ("openai/gpt-4.1", "")
+
+
+@pytest.mark.parametrize(
+    ("page", "missing"),
+    [
+        (anthropic.parse(cost_report({"amount": "1", "model": "x"}, {"amount": None, "model": "y"})), "y"),
+        (anthropic.parse(cost_report({"amount": "1", "model": "x"}, {"model": "y"})), "y"),
+        (openai.parse(costs("1", "null")), "gpt-5.4"),
+        (openrouter.parse(activity("null")), "openai/gpt-4.1"),
+    ],
+)
+def test_a_line_without_an_amount_costs_the_page_that_line_only(page: Page, missing: str) -> None:
+    (line,) = [line for line in page.lines if line.amount_missing]
+    assert (line.model, line.nusd) == (missing, 0)
+    assert len(page.lines) == (1 if missing.startswith("openai/") else 2)
+
+
+def test_fields_beside_the_amount_may_be_null() -> None:
+    (line,) = anthropic.parse(cost_report({"amount": "100", "currency": None})).lines
+    assert line.nusd == USD
+    (line,) = openrouter.parse(activity("1", provider_name=None, byok_usage_inference=None)).lines
+    assert line.nusd == USD
+    page = openai.parse(b'{"data":[{"start_time":1795132800,"results":null}],"has_more":null}')
+    assert (page.days, page.lines, page.following) == (("2026-11-20",), (), "")
 
 
 def test_the_next_page_is_told_only_where_there_is_more() -> None:
@@ -236,7 +270,128 @@ def test_a_table_of_ones_own_needs_the_providers_name() -> None:
     assert page.lines[0].nusd == 3 * USD // 2
 
 
-@pytest.mark.parametrize("day", ["2026-11-20", "20261120", " 1795132800", "2026-11-20T23:00:00-00:30"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Date,Model,Cost (USD)",
+        "Date (UTC),Model name,Total cost ($)",
+        '"Usage date (UTC)","Model","Amount (USD)"',
+        " DATE , MODEL , AMOUNT ",
+        "Start time (UTC),Line item,Total ($)",
+        "Usage Date,Model ID,Spend",
+        "day,model,Cost in USD",
+        "Timestamp,Model,Cost ($USD)",
+    ],
+)
+def test_a_console_writes_its_columns_for_people(head: str) -> None:
+    _, page = exported(f"{head}\n2026-11-20,gpt-5.4,1.50\n", "openai")
+    assert [(line.day, line.model, line.nusd) for line in page.lines] == [
+        ("2026-11-20", "gpt-5.4", 3 * USD // 2)
+    ]
+
+
+@pytest.mark.parametrize("head", ["Cost (cents)", "Amount (¢)", "Cost in cents"])
+def test_a_column_of_cents_says_so(head: str) -> None:
+    _, page = exported(f"Date,Model,{head}\n2026-11-20,gpt-5.4,150\n", "openai")
+    assert page.lines[0].nusd == 3 * USD // 2
+
+
+def test_a_column_of_another_currency_is_not_taken_for_dollars() -> None:
+    with pytest.raises(ReconcileError, match=r"has: date, cost_eur\.$"):
+        exported("Date,Cost (EUR)\n2026-11-20,1\n", "openai")
+
+
+@pytest.mark.parametrize(
+    ("amount", "nusd"),
+    [
+        ('"1,234.50"', 1_234_500_000_000),
+        ('"$1,234,567"', 1_234_567 * USD),
+        ("$1.50", 3 * USD // 2),
+        ("US$ 1.50", 3 * USD // 2),
+        ("1.50 USD", 3 * USD // 2),
+        ("-$2.00", -2 * USD),
+        ("($2.00)", -2 * USD),
+        ("\u22122.00", -2 * USD),
+        (".5", USD // 2),
+        ("1.5e-3", 1_500_000),
+    ],
+)
+def test_an_amount_is_written_in_many_ways(amount: str, nusd: int) -> None:
+    _, page = exported(f"date,cost\n2026-11-20,{amount}\n", "openai")
+    assert page.lines[0].nusd == nusd
+
+
+@pytest.mark.parametrize("amount", ['"0,05"', '"1,23"', '"12,34,567"', '"1,2345"'])
+def test_a_comma_that_parts_no_thousands_is_not_dropped(amount: str) -> None:
+    with pytest.raises(ReconcileError, match=r"Line 2 .* cannot be read"):
+        exported(f"date,cost\n2026-11-20,{amount}\n", "openai")
+
+
+def test_semicolons_part_columns_too_and_a_comma_is_a_point_then() -> None:
+    _, page = exported(
+        "\ufeffDatum;Date (UTC);Model;Cost (USD)\r\n"
+        "x;2026-11-20;gpt-5.4;0,05\r\nx;2026-11-21;gpt-5.4;1.234,50\r\n",
+        "openai",
+    )
+    assert [(line.day, line.nusd) for line in page.lines] == [
+        ("2026-11-20", 50_000_000),
+        ("2026-11-21", 1_234_500_000_000),
+    ]
+
+
+def test_semicolons_with_points_stay_points() -> None:
+    _, page = exported("date;model;cost\n2026-11-20;x;1,234.125\n2026-11-20;x;0.125\n", "openai")
+    assert [line.nusd for line in page.lines] == [1_234_125_000_000, 125_000_000]
+
+
+def test_a_point_among_decimal_commas_is_refused_rather_than_dropped() -> None:
+    with pytest.raises(ReconcileError, match=r"Line 3 .* cannot be read"):
+        exported("date;model;cost\n2026-11-20;x;1,5\n2026-11-20;x;0.50\n", "openai")
+
+
+def test_tabs_a_head_line_for_a_spreadsheet_and_utf_16_are_read() -> None:
+    text = "sep=\t\nDate\tModel\tCost (USD)\n2026-11-20\tgpt-5.4\t1.50\n"
+    _, page = parse_export(text.encode("utf-16"), "openai")
+    assert page.lines[0].nusd == 3 * USD // 2
+
+
+def test_a_row_of_totals_is_left_out_and_said_to_be() -> None:
+    _, page = exported("date,model,cost\n2026-11-20,o3,1\nTotal,,1\n,,1\n", "openai")
+    assert (page.days, [line.nusd for line in page.lines]) == (("2026-11-20",), [USD])
+    assert page.notes == ("2 rows of the export have no day and were left out.",)
+
+
+def test_a_row_without_an_amount_accounts_for_its_day_and_more_where_it_names_something() -> None:
+    _, page = exported(
+        "date,model,cost\n2026-11-20,,\n2026-11-21,o3,\n2026-11-22,o3,null\n2026-11-22,o3,1\n", "openai"
+    )
+    assert page.days == ("2026-11-20", "2026-11-21", "2026-11-22")
+    assert [(line.day, line.nusd, line.amount_missing) for line in page.lines] == [
+        ("2026-11-21", 0, True),
+        ("2026-11-22", 0, True),
+        ("2026-11-22", USD, False),
+    ]
+
+
+def test_an_export_may_name_tiers_and_two_names_of_a_model() -> None:
+    _, page = exported(
+        "date,model,model_permaslug,usage,service_tier\n2026-11-20,a/b,a/b-20250101,1,Priority\n"
+    )
+    (line,) = page.lines
+    assert (line.model, line.alias, line.service_tier) == ("a/b-20250101", "a/b", "priority")
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "2026-11-20",
+        "20261120",
+        " 1795132800",
+        "2026-11-20T23:00:00-00:30",
+        "2026/11/20",
+        "2026-11-20 23:59 UTC",
+    ],
+)
 def test_a_day_is_written_in_many_ways(day: str) -> None:
     _, page = exported(f"date,cost\n{day},1\n", "openai")
     assert page.days == ("2026-11-20",)

@@ -43,3 +43,19 @@ def test_what_is_complete_is_entered_and_told_whatever_is_not(ledger: Path) -> N
     assert [(each.day, each.invoice_nusd) for each in reckoning.corrections] == [(DAY, 113 * 10**7)]
     assert reckoning.exceeds(46.8)
     assert not reckoning.exceeds(47)
+
+
+def test_what_a_line_without_an_amount_bills_is_not_entered_as_nothing(ledger: Path) -> None:
+    invoice = Invoice(
+        provider="anthropic",
+        source="test",
+        days=frozenset((DAY,)),
+        lines=(
+            Line(day=DAY, model=MODEL, nusd=10**7, what="input"),
+            Line(day=DAY, model=MODEL, nusd=0, what="output", amount_missing=True),
+        ),
+    )
+    reckoning = reckon(invoice, ledger, BOOK, DAY, DAY, TODAY)
+    assert [cause.kind for cause in reckoning.causes] == ["unread"]
+    assert "without an amount: output" in reckoning.causes[0].evidence
+    assert reckoning.corrections == []

@@ -9,6 +9,7 @@ from budgetd.cli.table import plain, table
 from budgetd.reconcile.case import Cause, Kind
 from budgetd.reconcile.compare import Compared
 from budgetd.reconcile.days import days_between
+from budgetd.reconcile.invoice import Line
 from budgetd.reconcile.reckoning import Reckoning
 from budgetd.reconcile.wording import percent, signed
 from budgetwire.money import format_usd
@@ -19,6 +20,7 @@ MOST_REASONS = 20
 
 LABELS: dict[Kind, str] = {
     "agrees": "",
+    "unread": "amount missing",
     "before": "before the ledger",
     "apart": "billed apart",
     "bypass": "not by the proxy",
@@ -99,6 +101,8 @@ def as_json(reckoning: Reckoning) -> dict[str, Any]:
         ],
         "missing": list(comparison.missing),
         "subscription_nusd": comparison.subscription_nusd,
+        "left_out_nusd": comparison.left_out_nusd,
+        "credits": [{"day": line.day, "what": line.what, "nusd": line.nusd} for line in comparison.credits],
         "notes": _notes(reckoning),
     }
 
@@ -178,9 +182,26 @@ def _notes(reckoning: Reckoning) -> list[str]:
             f"{format_usd(comparison.subscription_nusd)} at API prices went over a subscription and is on no"
             " invoice of the API: left out."
         )
+    if comparison.left_out_nusd:
+        notes.append(
+            f"{format_usd(comparison.left_out_nusd)} in the ledger is of service tiers that this invoice does"
+            " not have: left out."
+        )
+    if comparison.credits:
+        notes.append(_credited(comparison.credits))
     if reckoning.until >= reckoning.today:
         notes.append(f"{reckoning.today} is not over, and providers lag: its invoice will grow.")
     return notes
+
+
+def _credited(credits: tuple[Line, ...]) -> str:
+    nusd = sum(line.nusd for line in credits)
+    what = sorted({line.what or line.model for line in credits} - {""})
+    named = f" ({plain(', '.join(what[:3]))})" if what else ""
+    return (
+        f"Credits of {format_usd(-nusd)}{named} are on the invoice: shown, not entered, for they pay for"
+        " requests and make none cheaper."
+    )
 
 
 def _listed(days: tuple[str, ...]) -> str:

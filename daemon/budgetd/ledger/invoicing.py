@@ -51,6 +51,7 @@ class Share(NamedTuple):
     upstream: str
     model: str
     model_billed: str
+    service_tier: str
     cost_nusd: int
 
     @property
@@ -77,8 +78,8 @@ def portions(db: sqlite3.Connection, provider: str, since: float, until: float) 
 def shares(db: sqlite3.Connection, provider: str, since: float, until: float) -> list[Share]:
     """The same for what the API bills, in less detail: the daemon asks it while it does nothing else."""
     rows = db.execute(
-        f"select upstream, model, model_billed, sum(cost_nusd) from requests where {_COUNTED}"
-        " and billing = 'api' group by 1, 2, 3",
+        f"select upstream, model, model_billed, service_tier, sum(cost_nusd) from requests where {_COUNTED}"
+        " and billing = 'api' group by 1, 2, 3, 4",
         (provider, since, until),
     )
     return [Share(*row) for row in rows]

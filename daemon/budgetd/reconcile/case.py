@@ -11,8 +11,8 @@ from budgetd.reconcile.repricing import Change, Repricing
 from budgetwire.money import NUSD_PER_CENT
 
 Kind = Literal[
-    "agrees", "before", "apart", "bypass", "absent", "tier", "cache", "place", "searches", "two", "prices",
-    "change", "midnight", "estimates", "late", "unknown",
+    "agrees", "unread", "before", "apart", "bypass", "absent", "tier", "cache", "place", "searches", "two",
+    "prices", "change", "midnight", "estimates", "late", "unknown",
 ]  # fmt: skip
 
 ROUNDING_NUSD = NUSD_PER_CENT

@@ -25,6 +25,15 @@ def find_cause(case: Case) -> Cause:
     return _unknown(case)
 
 
+def _unread(case: Case) -> Cause | None:
+    if not case.row.missing:
+        return None
+    what = ", ".join(
+        sorted({line.what or line.model or "one without a name" for line in case.row.missing})[:3]
+    )
+    return Cause("unread", f"The invoice has a line without an amount: {what}. What it bills is not known.")
+
+
 def _agrees(case: Case) -> Cause | None:
     row = case.row
     drift, whole = abs(row.drift_nusd), max(abs(row.invoice_nusd), row.ledger_nusd)
@@ -110,13 +119,11 @@ def _unknown(case: Case) -> Cause:
             f"No price or class explains it: {part} of what is billed would be traffic that did not pass the"
             " proxy.",
         )
-    return Cause(
-        "unknown", "The invoice says less, and nothing here explains it; a discount or credit would."
-    )
+    return Cause("unknown", "The invoice says less, and nothing here explains it; a discount would.")
 
 
 HYPOTHESES: tuple[Callable[[Case], Cause | None], ...] = (
-    *(_agrees, _before, _apart, _bypass),
+    *(_unread, _agrees, _before, _apart, _bypass),
     *price_causes.HYPOTHESES,
     *(_midnight, price_causes.two_at_once, _estimates, _late, _absent),
 )

@@ -20,8 +20,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     day: str
     model: str
     """As the invoice writes it; empty where it names none."""
+    alias: str = ""
+    """Another name that the invoice has for the model; empty if it has but one."""
     nusd: int
     """Negative for a credit."""
+    amount_missing: bool = False
+    """The invoice has the line but no amount: ``nusd`` is 0, and what it bills is not known."""
     what: str = ""
     """What it is for, in the invoice's own words."""
     service_tier: str = ""

@@ -59,8 +59,8 @@ class Reckoning(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> list[tuple[Compared, Cause]]:
-        """Those to which the provider adds no more."""
-        return [(row, cause) for row, cause in self.explained if cause.kind != "late"]
+        """Those of which all is known, and to which the provider adds no more."""
+        return [(row, cause) for row, cause in self.explained if cause.kind not in {"late", "unread"}]
 
     def exceeds(self, pct: float) -> bool:
         """Whether the drift is more than so many per cent of what is billed, as far as that is complete."""

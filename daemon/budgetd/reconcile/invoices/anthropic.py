@@ -16,8 +16,8 @@ PRIORITY = "Anthropic leaves requests of tier priority out of this report; they 
 
 
 class _Result(msgspec.Struct):
-    amount: Decimal
-    currency: str = "USD"
+    amount: Decimal | None = None
+    currency: str | None = None
     model: str | None = None
     description: str | None = None
     cost_type: str | None = None
@@ -26,12 +26,12 @@ class _Result(msgspec.Struct):
 
 class _Bucket(msgspec.Struct):
     starting_at: str
-    results: list[_Result]
+    results: list[_Result] | None
 
 
 class _Report(msgspec.Struct):
     data: list[_Bucket]
-    has_more: bool = False
+    has_more: bool | None = None
     next_page: str | None = None
 
 
@@ -62,12 +62,13 @@ def parse(content: bytes) -> Page:
         Line(
             day=day,
             model=result.model or "",
-            nusd=cents(result.amount, result.currency),
+            nusd=cents(result.amount or Decimal(0), result.currency or "USD"),
+            amount_missing=result.amount is None,
             what=result.description or result.cost_type or "",
             service_tier=result.service_tier or "",
         )
         for day, bucket in zip(days, report.data, strict=True)
-        for result in bucket.results
+        for result in bucket.results or ()
     ]
     return Page(
         days=tuple(days),

@@ -14,8 +14,8 @@ DAYS_A_PAGE = 180
 
 
 class _Amount(msgspec.Struct):
-    value: Decimal
-    currency: str = "usd"
+    value: Decimal | None = None
+    currency: str | None = None
 
 
 class _Result(msgspec.Struct):
@@ -25,12 +25,12 @@ class _Result(msgspec.Struct):
 
 class _Bucket(msgspec.Struct):
     start_time: int
-    results: list[_Result]
+    results: list[_Result] | None
 
 
 class _Costs(msgspec.Struct):
     data: list[_Bucket]
-    has_more: bool = False
+    has_more: bool | None = None
     next_page: str | None = None
 
 
@@ -58,18 +58,24 @@ def parse(content: bytes) -> Page:
     except ValueError:
         raise not_a_time("OpenAI") from None
     lines = [
-        Line(
-            day=day,
-            model=model_of(result.line_item or ""),
-            nusd=dollars(result.amount.value, result.amount.currency),
-            what=result.line_item or "",
-        )
+        _line(day, result)
         for day, bucket in zip(days, costs.data, strict=True)
-        for result in bucket.results
-        if result.amount is not None
+        for result in bucket.results or ()
+        if result.line_item or result.amount is not None
     ]
     return Page(
         days=tuple(days), lines=tuple(lines), following=(costs.next_page or "") if costs.has_more else ""
+    )
+
+
+def _line(day: str, result: _Result) -> Line:
+    amount = result.amount or _Amount()
+    return Line(
+        day=day,
+        model=model_of(result.line_item or ""),
+        nusd=dollars(amount.value or Decimal(0), amount.currency or "USD"),
+        amount_missing=amount.value is None,
+        what=result.line_item or "",
     )
 
 

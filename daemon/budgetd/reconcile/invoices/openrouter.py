@@ -19,10 +19,12 @@ DAYS_KEPT = 30
 
 class _Item(msgspec.Struct):
     date: str
-    model: str
-    usage: Decimal
-    byok_usage_inference: Decimal = Decimal(0)
-    provider_name: str = ""
+    model: str | None = None
+    model_permaslug: str | None = None
+    """The name that answers carry, and so the ledger."""
+    usage: Decimal | None = None
+    byok_usage_inference: Decimal | None = None
+    provider_name: str | None = None
 
 
 class _Activity(msgspec.Struct):
@@ -55,17 +57,30 @@ def parse(content: bytes) -> Page:
         days = [day_in(item.date) for item in activity.data]
     except ValueError:
         raise not_a_time("OpenRouter") from None
-    lines = [
-        Line(day=day, model=item.model, nusd=dollars(item.usage), what=item.provider_name)
-        for day, item in zip(days, activity.data, strict=True)
-    ]
-    own_keys = sum(dollars(item.byok_usage_inference) for item in activity.data)
+    lines = [_line(day, item) for day, item in zip(days, activity.data, strict=True)]
+    own_keys = sum(dollars(item.byok_usage_inference or Decimal(0)) for item in activity.data)
     notes = (
-        [f"{format_usd(own_keys)} went over your own keys (BYOK) and is billed by their providers."]
+        [
+            f"{format_usd(own_keys)} of it went over your own keys (BYOK): their providers bill it, and the"
+            " ledger counts it too."
+        ]
         if own_keys
         else []
     )
     return Page(days=tuple(dict.fromkeys(days)), lines=tuple(lines), notes=tuple(notes))
+
+
+def _line(day: str, item: _Item) -> Line:
+    slug, permaslug = item.model or "", item.model_permaslug or ""
+    amount = (item.usage or Decimal(0)) + (item.byok_usage_inference or Decimal(0))
+    return Line(
+        day=day,
+        model=permaslug or slug,
+        alias=slug if permaslug and slug != permaslug else "",
+        nusd=dollars(amount),
+        amount_missing=item.usage is None,
+        what=item.provider_name or "",
+    )
 
 
 def parse_credits(content: bytes) -> str:
