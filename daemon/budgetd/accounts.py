@@ -72,7 +72,7 @@ class Accounts:
         self.changed = changed
         self._book = book
         self.budget = Budget()
-        self.unknown_model: UnknownModel = "ceiling"
+        self.unknown_model: UnknownModel = "nearest"
         """What a model counts as whose price is not known."""
         self.restated = 0
         """How often something settled was counted anew: sums of the past may have changed."""
@@ -168,7 +168,13 @@ class Accounts:
         if row is None:
             return
         provider = route.upstream.provider
-        pricer = Pricer(self._book, provider, row.admitted_at, free=row.billing == "free")
+        pricer = Pricer(
+            self._book,
+            provider,
+            row.admitted_at,
+            free=row.billing == "free",
+            nearest=self.unknown_model == "nearest",
+        )
         ask = Ask(model=row.subject.model, service_tier=row.service_tier)
         cost = pricer.tally(ask, reading, failed=False, metered=True)
         for sql, parameters in restate(row, cost):
@@ -230,7 +236,14 @@ class Accounts:
         billing: Billing = (
             "subscription" if who.subscription and upstream.billing == "api" else upstream.billing
         )
-        pricer = Pricer(self._book, upstream.provider, now, free=billing == "free", learner=self.learner)
+        pricer = Pricer(
+            self._book,
+            upstream.provider,
+            now,
+            free=billing == "free",
+            learner=self.learner,
+            nearest=self.unknown_model == "nearest",
+        )
         if model != candidate.ask.model:
             ask = msgspec.structs.replace(candidate.ask, model=model)
             candidate = msgspec.structs.replace(candidate, ask=ask)
@@ -349,7 +362,8 @@ class Accounts:
         if case.billing == "free" or case.pricer.known(model, case.candidate.ask.service_tier):
             return False
         if model:
-            self.desk.unknown_model(provider, model)
+            like = case.pricer.nearest(model, case.candidate.ask.service_tier)
+            self.desk.unknown_model(provider, model, like.model if like else "")
         return True
 
     def _record(self, case: Case, closing: Closing) -> None:

@@ -39,6 +39,8 @@ class UpstreamSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str | None = None
     dialect: Family | None = None
+    provider: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]*$", max_length=60)] | None = None
+    """Whose prices and invoices it goes by."""
     billing: Billing | None = None
 
 
@@ -95,6 +97,9 @@ class Config(msgspec.Struct, frozen=True):
     """What the person says that models cost."""
 
 
+_OPENAI_PLAN = "https://chatgpt.com/backend-api/codex"
+"""Where Codex sends what goes over a ChatGPT login."""
+
 _KNOWN: tuple[tuple[str, str, Family, Billing], ...] = (
     ("anthropic", "https://api.anthropic.com", "anthropic", "api"),
     ("openai", "https://api.openai.com", "openai", "api"),
@@ -113,13 +118,13 @@ _KNOWN: tuple[tuple[str, str, Family, Billing], ...] = (
 WELL_KNOWN = {
     name: Upstream(name, url, dialect, provider=name, billing=billing)
     for name, url, dialect, billing in _KNOWN
-}
+} | {"chatgpt": Upstream("chatgpt", _OPENAI_PLAN, "openai", provider="openai", billing="subscription")}
 """Upstreams that need no configuration. Azure, Vertex and Bedrock have their own addresses: see `PLACED`."""
 
 RESERVED = {"v1", "v1beta", "v1alpha", "api"}
 """First parts of the providers' own paths, which no upstream may be called."""
 
-_AT_HOST = {urlsplit(each.url).hostname: each for each in WELL_KNOWN.values() if each.billing == "api"}
+_AT_HOST = {urlsplit(each.url).hostname: each for each in WELL_KNOWN.values() if each.billing != "free"}
 """Whose prices and invoices an upstream goes by whose own name says nothing."""
 
 PLACED: dict[str, Family] = {"azure": "openai", "vertex": "gemini", "bedrock": "bedrock"}
@@ -214,9 +219,11 @@ def _upstream(file: TomlFile, name: str, section: UpstreamSection) -> Upstream:
     at = ["upstreams", name]
     if section.url is not None:
         _check_url(file, [*at, "url"], section.url)
-    known = WELL_KNOWN.get(name) or _AT_HOST.get(urlsplit(section.url or "").hostname)
+    provider = section.provider or ""
+    whose = WELL_KNOWN.get(provider)
+    known = WELL_KNOWN.get(name) or _AT_HOST.get(urlsplit(section.url or "").hostname) or whose
     url = section.url or (known.url if known else None)
-    dialect = section.dialect or (known.dialect if known else PLACED.get(name))
+    dialect = section.dialect or (known.dialect if known else PLACED.get(name) or PLACED.get(provider))
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) or name in RESERVED:
         raise file.error(
             at, "a name is lower case letters, digits, - and _, and not the start of an API path."
@@ -229,6 +236,6 @@ def _upstream(file: TomlFile, name: str, section: UpstreamSection) -> Upstream:
         name=name,
         url=url.rstrip("/"),
         dialect=dialect,
-        provider=known.provider if known else name,
+        provider=whose.provider if whose else provider or (known.provider if known else name),
         billing=section.billing or (known.billing if known else "api"),
     )

@@ -37,6 +37,30 @@ def test_an_upstream_of_any_name_is_of_the_provider_at_its_address(tmp_path: Pat
     assert (local.upstreams["work"].provider, local.upstreams["work"].billing) == ("work", "api")
 
 
+def test_an_upstream_goes_by_the_prices_of_the_provider_that_it_names(tmp_path: Path) -> None:
+    text = '[upstreams.{}]\nurl = "http://127.0.0.1:9"\nprovider = "{}"\n'
+    for name, provider, told in (
+        ("work", "openai", ("openai", "openai", "api")),
+        ("azure-eu", "azure", ("azure", "openai", "api")),
+        ("codex", "chatgpt", ("openai", "openai", "subscription")),
+        ("gpu", "ollama", ("ollama", "ollama", "free")),
+        ("groq", "acme", ("acme", "openai", "api")),
+    ):
+        found = load(tmp_path, text.format(name, provider)).upstreams[name]
+        assert (found.url, found.provider, found.dialect, found.billing) == ("http://127.0.0.1:9", *told)
+    found = load(tmp_path, '[upstreams.second]\nprovider = "openai"\n').upstreams["second"]
+    assert (found.url, found.dialect) == ("https://api.openai.com", "openai")
+    assert "upstreams.x.provider" in error(tmp_path, text.format("x", "No One"))
+
+
+def test_a_chatgpt_login_is_a_plan_at_openais_prices(tmp_path: Path) -> None:
+    known = load_config(tmp_path / "config.toml").upstreams["chatgpt"]
+    assert known.url == "https://chatgpt.com/backend-api/codex"
+    own = load(tmp_path, f'[upstreams.codex]\nurl = "{known.url}"\n').upstreams["codex"]
+    for each in (known, own):
+        assert (each.provider, each.dialect, each.billing) == ("openai", "openai", "subscription")
+
+
 def test_bedrock_needs_the_address_of_its_region_alone(tmp_path: Path) -> None:
     bedrock = load(tmp_path, '[upstreams.bedrock]\nurl = "https://bedrock.example"\n').upstreams["bedrock"]
     assert (bedrock.dialect, bedrock.provider, bedrock.billing) == ("bedrock", "bedrock", "api")

@@ -34,6 +34,26 @@ async def test_an_unknown_model_is_let_in_and_one_alert_says_so(
     assert unknown_models(setting) == ["anthropic/claude-nobody-knows"]
 
 
+async def test_the_alert_of_an_unknown_model_names_the_one_that_it_counts_as(setting: Setting) -> None:
+    setting.admit(ask=Ask(model="claude-haiku-4-9", output_cap=10, body_bytes=350))
+    (alert,) = setting.accounts.desk.board.newest_first(NOON)
+    assert alert.message == (
+        "no price is known for claude-haiku-4-9 of anthropic; it counts as claude-haiku-4-5"
+    )
+    assert alert.advice.startswith("It counts at the price of claude-haiku-4-5, the nearest that is known.")
+
+
+async def test_an_unknown_model_of_a_strict_limit_reserves_the_providers_dearest(setting: Setting) -> None:
+    ask = Ask(model="claude-haiku-4-9", output_cap=100, body_bytes=350)
+    setting.accounts.configure(Budget(limits=(Limit("daily", "day", 10**9, guarantee="strict"),)))
+    setting.admit(ask=ask)
+    strict = setting.daily.reserved_nusd
+    setting.accounts.configure(Budget(limits=(Limit("other", "day", 10**9),)))
+    setting.admit(ask=ask)
+    (other,) = setting.accounts.guard.windows
+    assert strict > 10 * other.reserved_nusd > 0
+
+
 async def test_an_unknown_model_is_refused_where_the_person_wants_that(setting: Setting) -> None:
     setting.accounts.unknown_model = "refuse"
     turned = setting.admit(ask=UNKNOWN)

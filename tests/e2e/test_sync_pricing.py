@@ -373,7 +373,13 @@ def test_a_model_that_nobody_knows(home: Home) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "No price is known of 'gpt-5.44x' at openai." in done.stderr
     assert "gpt-5.4" in done.stderr
-    assert "A request for it counts at the ceiling: $" in done.stderr
+    assert "A request for it counts as gpt-5.5-pro, the nearest that is known: $" in done.stderr
+    for name, counts in (
+        ("gpt-5", "at its maker's price: $1.25 in and $10.00 out"),
+        ("prod", "at the ceiling: $"),
+    ):
+        done = run(home, "prices", name, "--provider", "gateway")
+        assert (done.returncode, f"A request for it counts {counts}" in done.stderr) == (1, True), done.stderr
     anywhere = run(home, "prices", "\x1b[2Jgpt")
     assert "\x1b" not in anywhere.stderr
 

@@ -100,6 +100,8 @@ def test_parts_that_overlap_keep_the_dearer_one() -> None:
         ({"cost": 0.0076509169000000005}, 7_650_917),
         ({"cost": 0}, 0),
         ({"cost": 0, "is_byok": True}, None),
+        ({"cost": 0, "cost_details": {"upstream_inference_cost": 1}}, 1_000_000_000),
+        ({"cost": 0.05, "cost_details": {"upstream_inference_cost": 0.05}}, 50_000_000),
         ({"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": 1}}, 1_050_000_000),
         ({"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": None}}, None),
         ({"cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": -1}}, None),

@@ -116,7 +116,7 @@ def test_a_request_bears_the_price_of_its_time_of_day(hour: int, minute: int, nu
     [
         ("openai", "no-such-model"),
         ("openai", ""),
-        ("nobody", "gpt-5"),
+        ("nobody", "of-nobody"),
         ("openrouter", "stealth/crouton-alpha"),  # listed at zero
         ("gemini", "gemma-3-27b-it"),  # listed at zero
     ],

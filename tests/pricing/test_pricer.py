@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from budgetd.metering import Ask, Reading, Usage
@@ -37,16 +38,68 @@ def test_an_answering_model_without_a_price_bills_as_the_one_that_was_asked_for(
     assert (cost.model, cost.nusd) == ("claude-haiku-4-5", HAIKU)
 
 
-def test_a_model_nobody_knows_bills_at_the_providers_dearest() -> None:
-    ask = Ask(model="claude-next-99", body_bytes=100)
+def test_a_model_like_nobodys_bills_at_the_providers_dearest() -> None:
+    ask = Ask(model="next-99", body_bytes=100)
     cost = tally(Reading(usage=USED, complete=True), ask)
     assert "ceiling" in cost.price_id
     assert cost.nusd == BOOK.ceiling("anthropic", AT).cost_nusd(USED)
 
 
+def test_a_new_model_of_a_known_family_bills_as_its_nearest_member() -> None:
+    ask = Ask(model="claude-haiku-4-9", body_bytes=100)
+    cost = tally(Reading(usage=USED, complete=True, model="claude-haiku-4-9"), ask)
+    assert (cost.nusd, cost.model, cost.basis) == (HAIKU, "claude-haiku-4-9", "reported")
+    assert cost.price_id.endswith("claude-haiku-4-5 2026-11-23 nearest")
+    assert (
+        pricer().expect(ask).expected_nusd
+        == pricer().expect(Ask(model="claude-haiku-4-5", body_bytes=100)).expected_nusd
+    )
+
+
+def test_a_new_model_behind_a_name_that_says_nothing_bills_by_its_own_name() -> None:
+    ask = Ask(model="prod-chat", body_bytes=100)
+    cost = tally(Reading(usage=USED, complete=True, model="claude-haiku-4-9"), ask)
+    assert (cost.nusd, cost.model) == (HAIKU, "claude-haiku-4-9")
+
+
+def test_who_does_not_want_the_nearest_is_billed_the_dearest() -> None:
+    strict = Pricer(BOOK, "anthropic", AT, free=False, nearest=False)
+    cost = strict.tally(Ask(model="claude-haiku-4-9"), Reading(usage=USED, complete=True), failed=False,
+                        metered=True)  # fmt: skip
+    assert cost.nusd == BOOK.ceiling("anthropic", AT).cost_nusd(USED)
+
+
+def test_a_worst_case_of_a_model_without_a_price_is_still_bounded_by_the_dearest() -> None:
+    ask = Ask(model="claude-haiku-4-9", body_bytes=100, output_cap=500)
+    dearest = Pricer(BOOK, "anthropic", AT, free=False, nearest=False).expect(ask)
+    assert pricer().expect(ask).worst_nusd == dearest.worst_nusd
+    assert pricer().expect(ask).expected_nusd < dearest.expected_nusd
+
+
 def test_what_the_provider_says_it_charges_wins() -> None:
     cost = tally(Reading(usage=USED, complete=True, cost_nusd=77))
     assert (cost.nusd, cost.basis) == (77, "billed")
+
+
+@pytest.mark.parametrize("seen", [Reading(usage=USED), Reading(output_bytes=700, usage=USED)])
+def test_a_charge_of_nothing_for_tokens_is_no_charge(seen: Reading) -> None:
+    stated = msgspec.structs.replace(seen, complete=True, cost_nusd=0)
+    cost = tally(stated)
+    assert (cost.nusd, cost.basis) == (HAIKU, "reported")
+
+
+def test_a_charge_of_nothing_is_believed_where_nothing_was_used_or_the_name_promises_it() -> None:
+    assert tally(Reading(usage=Usage(), complete=True, cost_nusd=0)).basis == "billed"
+    ask = Ask(model="acme/stealth:free", body_bytes=100)
+    cost = tally(Reading(usage=USED, complete=True, cost_nusd=0), ask)
+    assert (cost.nusd, cost.basis) == (0, "billed")
+
+
+@pytest.mark.parametrize(("stated", "nusd"), [(0, HAIKU), (77, HAIKU), (2 * HAIKU, 2 * HAIKU)])
+def test_what_an_answer_that_broke_off_had_stated_is_the_least_that_it_costs(stated: int, nusd: int) -> None:
+    cost = tally(Reading(usage=USED, cost_nusd=stated))
+    assert cost.basis == "estimated"
+    assert cost.nusd >= nusd
 
 
 def test_usage_of_another_model_in_the_same_response_bills_on_top() -> None:

@@ -630,7 +630,7 @@ async def test_a_response_that_the_provider_begins_itself_is_cut_and_counted_whe
         assert not accounts.holds
 
 
-@pytest.mark.parametrize("policy", ["refuse", "allow", "ceiling"])
+@pytest.mark.parametrize("policy", ["refuse", "allow", "ceiling", "nearest"])
 async def test_a_response_of_an_unknown_model_that_the_provider_begins_itself_follows_the_policy(
     home: Path, policy: UnknownModel
 ) -> None:

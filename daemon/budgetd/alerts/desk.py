@@ -122,9 +122,11 @@ class Desk:
             )
         )
 
-    def unknown_model(self, provider: str, model: str) -> None:
-        """No price is known of a model that was asked for. Many of them are one alert."""
-        finding = running.unknown_model(provider, model)
+    def unknown_model(self, provider: str, model: str, like: str = "") -> None:
+        """No price is known of a model that was asked for; it counts as the one that it is like, if any. Many
+        of them are one alert.
+        """
+        finding = running.unknown_model(provider, model, like)
         others = self.board.open_of("unknown_model")
         if len(others) >= MOST_UNKNOWN and all(other.subject != finding.subject for other in others):
             finding = running.many_unknown_models(provider, model)

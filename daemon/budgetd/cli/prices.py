@@ -125,16 +125,22 @@ class Desk:
         lines = [f"No price is known of {model!r}{at}."]
         if near:
             lines.append(f"Called almost like it: {', '.join(near)}.")
-        if self._config.pricing.unknown_model == "refuse":
-            lines.append("A request for it is refused (`pricing.unknown_model` in config.toml).")
-        elif len(whose) == 1:
-            top = Book(lambda: Sources(*self._tables)).ceiling(whose[0], self._at)
-            lines.append(f"A request for it counts at the ceiling: {_in_and_out(top)}.")
-        else:
-            lines.append(
-                "A request for it counts at its provider's dearest price (--provider NAME shows it)."
-            )
+        lines.append(self._counts_as(whose[0] if len(whose) == 1 else "", model))
         return "\n".join(plain(line) for line in lines)
+
+    def _counts_as(self, provider: str, model: str) -> str:
+        """What a request for a model that the provider's list does not have counts at."""
+        policy = self._config.pricing.unknown_model
+        book = Book(lambda: Sources(*self._tables))
+        if known := book.price(provider, model, self._at):
+            return f"A request for it counts at its maker's price: {_in_and_out(known)}."
+        if policy == "refuse":
+            return "A request for it is refused (`pricing.unknown_model` in config.toml)."
+        if policy == "nearest" and (near := book.nearest(provider, model, self._at)):
+            return f"A request for it counts as {near.model}, the nearest that is known: {_in_and_out(near)}."
+        if provider:
+            return f"A request for it counts at the ceiling: {_in_and_out(book.ceiling(provider, self._at))}."
+        return "A request for it counts at its provider's dearest price (--provider NAME shows it)."
 
     def _override(self, provider: str, model: str, found: list[Opinion]) -> Override | None:
         return self._overrides.find(provider, (model, found[0].standard.model if found else ""))

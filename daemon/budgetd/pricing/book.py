@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from budgetd.pricing import nearest
 from budgetd.pricing.overrides import Overrides
 from budgetd.pricing.rates import Price, dearest, dearest_by_tier, utc_day
 
@@ -56,6 +57,10 @@ class Source(Protocol):
         """The price of a model at a time; None if unknown, or zero where nothing says that it is free."""
         ...
 
+    def members(self, provider: str, at: float, service_tier: str = "", geo: str = "") -> list[Price]:
+        """Prices of all the provider's models at a time, but those of zero; none if it is unknown."""
+        ...
+
     def listed(self, provider: str, at: float) -> list[Price]:
         """Prices of the provider's text models at a time; none if it is unknown; of everyone's for ""."""
         ...
@@ -76,6 +81,40 @@ class Sources(msgspec.Struct, frozen=True):
         found = (source.find(provider, model, at, service_tier, geo) for source in both)
         return [price for price in found if price]
 
+    def look_up(
+        self, provider: str, model: str, at: float, service_tier: str = "", geo: str = ""
+    ) -> tuple[tuple[str, str], list[Price]]:
+        """A model's prices, with the provider and name that they stand under: those of the provider itself,
+        else of the model's maker; none if neither's list has it.
+        """
+        for whose in ((provider, model), *nearest.spellings(model)):
+            if found := self.find(*whose, at, service_tier, geo):
+                return whose, found
+        return (provider, model), []
+
+    def nearest(
+        self, provider: str, model: str, at: float, service_tier: str = "", geo: str = ""
+    ) -> Price | None:
+        """The price of the model that one without a price is most like, on the list of its provider, of its
+        maker or on the widest one; of several that are as near, the dearest.
+        """
+        kin: list[tuple[int, list[Price]]] = []
+        for whose in dict.fromkeys((provider, nearest.maker(model), nearest.FALLBACK)):
+            offered = {each.model: each for each in self.primary.members(whose, at, service_tier, geo)}
+            if self.second:
+                more = self.second.members(whose, at, service_tier, geo)
+                offered = {each.model: each for each in more} | offered
+            kin += [
+                (how, [offered[name] for name in names])
+                for how, names in nearest.relatives(model, offered)
+                if whose != nearest.FALLBACK or how == nearest.SAME_CLASS
+            ]
+        if not kin:
+            return None
+        _, prices = min(kin, key=lambda each: each[0])
+        price = max(prices, key=lambda each: (each.rates.fresh_input + each.rates.output, each.model))
+        return msgspec.structs.replace(price, id=f"{price.id} nearest")
+
 
 class _Layers:
     """What is in force until the next reload, and its answers, bounded whatever names clients send."""
@@ -87,6 +126,7 @@ class _Layers:
         self._slots = sorted({0, *sources.primary.slots, *second})
         self.price = lru_cache(_KEPT_PRICES)(self._price)
         self.bound = lru_cache(_KEPT_PRICES)(self._bound)
+        self.nearest = lru_cache(_KEPT_PRICES)(sources.nearest)
         self.ceiling = lru_cache(_KEPT_CEILINGS)(self._ceiling)
 
     def constant_since(self, at: float) -> float:
@@ -101,15 +141,15 @@ class _Layers:
         return override.over(price, f"{provider} {model} {utc_day(at)}") if override else None
 
     def _price(self, provider: str, model: str, at: float, service_tier: str, geo: str) -> Price | None:
-        found = self.sources.find(provider, model, at, service_tier, geo)
+        _, found = self.sources.look_up(provider, model, at, service_tier, geo)
         price = _filled(found) if found else None
         return self.override(provider, model, at, price) or price
 
     def _bound(self, provider: str, model: str, at: float, service_tier: str, geo: str) -> Price | None:
-        found: list[Price] = []
-        for tier in _may_be_served(provider, service_tier):
-            found += self.sources.find(provider, model, at, tier, geo)
-            placed = self.sources.primary.find(provider, model, at, tier, geo or _DEAREST_PLACE)
+        (whose, name), found = self.sources.look_up(provider, model, at, service_tier, geo)
+        for tier in _may_be_served(whose, service_tier):
+            found += self.sources.find(whose, name, at, tier, geo)
+            placed = self.sources.primary.find(whose, name, at, tier, geo or _DEAREST_PLACE)
             found += [placed] if placed else []
         found = list(dict.fromkeys(found))
         price = dearest_by_tier(" / ".join(each.id for each in found), found) if found else None
@@ -174,6 +214,17 @@ class Book:
             return None
         layers = self._layers
         return layers.bound(provider, model, layers.constant_since(at), _short(service_tier), _short(geo))
+
+    def nearest(
+        self, provider: str, model: str, at: float, *, service_tier: str = "", geo: str = ""
+    ) -> Price | None:
+        """The price of the model that one without a price is most like, by its name: the same family and size
+        in the next older version. None where the name is like no other.
+        """
+        if len(model) > _LONGEST_NAME:
+            return None
+        layers = self._layers
+        return layers.nearest(provider, model, layers.constant_since(at), _short(service_tier), _short(geo))
 
     def ceiling(self, provider: str, at: float) -> Price:
         """The dearest a text model of ``provider`` costs, class by class, long-context tiers included; for a

@@ -44,7 +44,14 @@ class Pricer:
     """Prices for one upstream's provider at the time of a request."""
 
     def __init__(
-        self, book: Book, provider: str, at: float, *, free: bool, learner: Learner | None = None
+        self,
+        book: Book,
+        provider: str,
+        at: float,
+        *,
+        free: bool,
+        learner: Learner | None = None,
+        nearest: bool = True,
     ) -> None:
         """Args:
         book: where prices stand.
@@ -52,17 +59,30 @@ class Pricer:
         at: when the request was admitted, UTC epoch seconds.
         free: the upstream bills nothing, whatever its models are called.
         learner: what it expects of a request is expected; without it, what families of models use.
+        nearest: a model without a price counts as the one that its name is most like; else, and where it is
+            like none, at the provider's dearest.
         """
         self._book = book
         self._provider = provider
         self._at = at
         self._free = free
         self._learner = learner
+        self._nearest = nearest
         self._found: dict[tuple[str, str, str], Price | None] = {}
 
     def price(self, model: str, service_tier: str = "", geo: str = "") -> Price:
-        """The model's price, or the dearest of the provider where it is not known."""
-        return self.known(model, service_tier, geo) or self._book.ceiling(self._provider, self._at)
+        """The model's price; of a model whose price is not known, what it counts at."""
+        return (
+            self.known(model, service_tier, geo)
+            or self.nearest(model, service_tier, geo)
+            or self._book.ceiling(self._provider, self._at)
+        )
+
+    def nearest(self, model: str, service_tier: str = "", geo: str = "") -> Price | None:
+        """The price that a model of unknown price counts at, if its name is like that of a known one."""
+        if not self._nearest:
+            return None
+        return self._book.nearest(self._provider, model, self._at, service_tier=service_tier, geo=geo)
 
     def known(self, model: str, service_tier: str = "", geo: str = "") -> Price | None:
         """The model's own price, if it is known."""
@@ -88,17 +108,19 @@ class Pricer:
         )
 
     def _bound(self, ask: Ask) -> Price | None:
-        """The dearest that any model which may bill in a request is said to be; None where there is but one,
-        and that one is unknown.
+        """The dearest that any model which may bill in a request is said to be; of one that is unknown, the
+        provider's dearest and what it counts at.
         """
         bounds = [
             self._book.bound(self._provider, model, self._at, service_tier=ask.service_tier)
             for model in (ask.model, *ask.others)
         ]
-        if not ask.others:
+        if not ask.others and bounds[0]:
             return bounds[0]
-        ceiling = self._book.ceiling(self._provider, self._at)
-        return dearest_by_tier("", [bound or ceiling for bound in bounds])
+        known = [bound for bound in bounds if bound]
+        if len(known) < len(bounds):
+            known += [self._book.ceiling(self._provider, self._at), self.price(ask.model, ask.service_tier)]
+        return dearest_by_tier("", known)
 
     def tally(
         self,
@@ -140,16 +162,24 @@ class Pricer:
             return cost(0, basis, model, FREE)
         price = self.known(model, tier, reading.geo)
         if price is None:
-            model = ask.model
+            model = self._instead(model, ask.model)
             price = self.price(model, tier, reading.geo)
-        if reading.cost_nusd is not None:
+        if reading.cost_nusd is not None and _is_charge(reading, model):
             return cost(reading.cost_nusd, "billed", model, "")
         nusd = price.cost_nusd(usage)
         for other, used in reading.others:
             nusd += self.price(other, tier, reading.geo).cost_nusd(used)
+        if reading.cost_nusd is not None:
+            nusd = max(nusd, reading.cost_nusd)  # what had been charged when the answer broke off
         if usage.images and not nusd:
             basis = "unmetered"  # pictures that nobody tells the price of are not free
         return cost(nusd, basis, model, price.id)
+
+    def _instead(self, billed: str, asked: str) -> str:
+        """Which of two names tells the price, where the model that answered has none."""
+        if not self.known(asked) and self.nearest(billed):
+            return billed
+        return asked
 
     def _usage(
         self, ask: Ask, reading: Reading, expected: Usage | None, *, failed: bool, metered: bool
@@ -173,3 +203,11 @@ class Pricer:
     def _streamed(self, ask: Ask, reading: Reading, expected: Usage | None) -> Usage:
         writing = self._learner and self._learner.writing(ask.model, reading.model or ask.model)
         return streamed_usage(ask, reading, expected, writing)
+
+
+def _is_charge(reading: Reading, model: str) -> bool:
+    """Whether what the response states is what the provider charges: it is whole, and nothing is charged for
+    something only where the model's name promises that.
+    """
+    used = reading.output_bytes > 0 or (reading.usage or Usage()) != Usage()
+    return reading.complete and (bool(reading.cost_nusd) or not used or model.lower().endswith(":free"))

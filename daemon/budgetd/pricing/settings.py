@@ -7,15 +7,16 @@ from msgspec import Meta
 
 from budgetd.pricing.overrides import OverrideSection
 
-UnknownModel = Literal["ceiling", "refuse", "allow"]
+UnknownModel = Literal["nearest", "ceiling", "refuse", "allow"]
 
 
 class PricingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[pricing]`."""
 
-    unknown_model: UnknownModel = "ceiling"
-    """ceiling: it counts at the provider's dearest price, and an alert says so; refuse: it is refused; allow:
-    it passes, and counts at the ceiling once it is answered.
+    unknown_model: UnknownModel = "nearest"
+    """nearest: it counts at the price of the model that its name is most like (else at the provider's
+    dearest), and an alert says so; ceiling: it counts at the provider's dearest; refuse: it is refused;
+    allow: it passes, and counts at the ceiling once it is answered.
     """
     sync: Literal["off", "daily"] = "off"
     """daily: new models and higher prices are taken over by themselves; the rest waits for a person."""

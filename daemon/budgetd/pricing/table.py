@@ -166,9 +166,18 @@ class Table:
         listing = found.listing(at, service_tier, geo)
         if listing is None:
             return None
-        words = (self.name, shelf.id, found.id, utc_day(at), listing.service_tier, listing.geo)
-        price = _price(" ".join(filter(None, words)), found, listing)
+        price = self._named(shelf, found, listing, at)
         return price if price.bills() or _is_free(shelf.id, model) else None
+
+    def members(self, provider: str, at: float, service_tier: str = "", geo: str = "") -> list[Price]:
+        """The prices at a time of every model that the provider offers, those that are zero apart."""
+        shelf = self._shelf(provider)
+        if shelf is None:
+            return []
+        listings = [(model, model.listing(at, service_tier, geo)) for model in shelf.models]
+        listings += [(model, model.listing(at)) for lender in self._lenders(shelf) for model in lender.models]
+        prices = [self._named(shelf, model, listing, at) for model, listing in listings if listing]
+        return [price for price in prices if price.bills()]
 
     def listed(self, provider: str, at: float) -> list[Price]:
         """The standard prices at a time of every text model the provider offers; of everyone's for ""."""
@@ -189,6 +198,10 @@ class Table:
             for shelf in self._shelves
         )
         return Sheet(source=source, version=version, as_of=self.as_of, providers=tuple(providers))
+
+    def _named(self, shelf: "_Shelf", model: Model, listing: Listing, at: float) -> Price:
+        words = (self.name, shelf.id, model.id, utc_day(at), listing.service_tier, listing.geo)
+        return _price(" ".join(filter(None, words)), model, listing)
 
     def _shelf(self, name: str) -> "_Shelf | None":
         name = name.lower().strip()

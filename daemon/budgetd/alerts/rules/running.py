@@ -20,15 +20,21 @@ def config_rejected(error: str) -> Finding:
     )
 
 
-def unknown_model(provider: str, model: str) -> Finding:
-    """No price is known of a model that was asked for."""
+def unknown_model(provider: str, model: str, like: str = "") -> Finding:
+    """No price is known of a model that was asked for; ``like``: the one at whose price it counts, if any."""
+    counts = (
+        f"It counts at the price of {shown(like)}, the nearest that is known."
+        if like
+        else "It counts at the provider's dearest, unless unknown_model refuses it."
+    )
     return Finding(
         rule="unknown_model",
         severity="warning",
-        message=f"no price is known for {shown(model)} of {shown(provider)}",
+        message=f"no price is known for {shown(model)} of {shown(provider)}"
+        + (f"; it counts as {shown(like)}" if like else ""),
         advice=(
-            "It counts at the provider's dearest, unless unknown_model refuses it. `budgetd sync-pricing`"
-            " looks for its price; or set it in [pricing.overrides] of config.toml."
+            f"{counts} `budgetd sync-pricing` looks for its price; or set it in [pricing.overrides] of"
+            " config.toml."
         ),
         subject=f"{provider}/{model}",
     )

@@ -142,14 +142,15 @@ _NO_INPUT, _NO_OUTPUT = InputDetails(), OutputDetails()
 
 def stated_nusd(stated: Stated) -> int | None:
     """The charge a report states. With a key of one's own at the provider behind a gateway, that provider
-    charges too; where the report does not say how much, it states no charge."""
+    charges too; where the report does not say how much, it states no charge. So does one of nothing that
+    tells what lies behind."""
     if stated.cost_in_usd_ticks is not None:
         return -(-stated.cost_in_usd_ticks // TICKS_PER_NUSD)
     cost = stated.cost.total_cost if isinstance(stated.cost, _Total) else stated.cost
     if cost is None or not _credible(cost):
         return None
-    if stated.is_byok:
-        behind = stated.cost_details and stated.cost_details.upstream_inference_cost
+    behind = stated.cost_details and stated.cost_details.upstream_inference_cost
+    if stated.is_byok or (not cost and behind):
         if behind is None or not _credible(behind):
             return None
         cost += behind
