@@ -21,6 +21,7 @@ from budgetd.budget.limits import Subject
 from budgetd.budget_file import Budget
 from budgetd.case import Case, Entry
 from budgetd.config import Billing
+from budgetd.errors import NotSyncedError
 from budgetd.holds import Counter, Holds, Waiting, counter_of
 from budgetd.ledger import queries
 from budgetd.ledger.recovery import recover
@@ -148,11 +149,12 @@ class Accounts:
             if cost.basis in {"reported", "billed"} and ticket.status < 400:
                 ask, session = entry.case.candidate.ask, entry.opening.session
                 self.learner.observe(ask, session, cost.usage, now, cost.output_bytes)
-        if entry.reservation is not None:
-            self.desk.crossed(self.guard.settle(entry.reservation, closing.cost_nusd))
+        crossings = self.guard.settle(entry.reservation, closing.cost_nusd) if entry.reservation else []
+        # Before the alerts: whatever becomes of them, what it cost is on its way into the ledger.
         if not _never_recorded(ticket):
             self.ledger.settle(entry.opening, closing)
             self.desk.settled(entry.opening, closing)
+        self.desk.crossed(crossings)
         if closing.cost_nusd:
             self.burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
@@ -414,9 +416,14 @@ class Accounts:
 
 
 def _never_recorded(ticket: Ticket) -> bool:
-    """The commit of its reservation failed, so there is no row to settle."""
+    """The commit of its reservation failed, so there is no row to settle. Where only the sync of that commit
+    failed, there is one.
+    """
     committed = ticket.committed
-    return committed.done() and not committed.cancelled() and committed.exception() is not None
+    if not committed.done() or committed.cancelled():
+        return False
+    problem = committed.exception()
+    return problem is not None and not isinstance(problem, NotSyncedError)
 
 
 def _read_paused(text: str | None) -> tuple[float | None, str]:

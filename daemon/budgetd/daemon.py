@@ -24,7 +24,9 @@ from budgetd.control.views import DaemonViews
 from budgetd.errors import ConfigError
 from budgetd.ledger import queries
 from budgetd.ledger.lock import LedgerLock, lock
+from budgetd.ledger.problems import reading_errors
 from budgetd.ledger.writer import Ledger
+from budgetd.ledger_watch import LedgerWatch
 from budgetd.price_keeper import PriceKeeper
 from budgetd.proxy.forward import Forwarder
 from budgetd.proxy.listener import Listener
@@ -65,8 +67,6 @@ class Daemon:
         self._stale: set[Part] = set()
         self._pushing: asyncio.TimerHandle | None = None
         self._watched: tuple[object, ...] = ()
-        self._trouble = (0, "")
-        """How often the ledger could not be written, and why, when that was last looked at."""
 
     async def start(self) -> None:
         """Come up whole or not at all. Raises ConfigError, LedgerError or StartError with what stands in the
@@ -77,19 +77,22 @@ class Daemon:
         budget = self._load_budget(config)
         ledger_path = config.ledger_path or self._places.ledger
         self._lock = lock(ledger_path)
-        self._ledger = Ledger(ledger_path, config.durability)
+        self._ledger = Ledger(ledger_path, config.durability, self._lock)
         self._prices = PriceKeeper(self._places.prices, ledger_path, config)
-        is_new = queries.first_admitted_at(self._ledger.db) is None
-        self._accounts = Accounts(
-            self._ledger,
-            self._prices.book,
-            ZoneInfo(config.timezone),
-            changed=self._changed,
-            alerts=config.alerts,
-        )
-        self._accounts.unknown_model = config.pricing.unknown_model
-        desk = self._accounts.desk
-        self._accounts.configure(budget)
+        with reading_errors(ledger_path):
+            is_new = queries.first_admitted_at(self._ledger.db) is None
+            self._accounts = Accounts(
+                self._ledger,
+                self._prices.book,
+                ZoneInfo(config.timezone),
+                changed=self._changed,
+                alerts=config.alerts,
+            )
+            self._accounts.unknown_model = config.pricing.unknown_model
+            desk = self._accounts.desk
+            self._ledger_watch = LedgerWatch(self._ledger, desk, self._changed)
+            self._ledger_watch.begin()
+            self._accounts.configure(budget)
         desk.config_accepted()
         if not is_new:
             desk.restarted(version("budgettop"))
@@ -196,11 +199,7 @@ class Daemon:
         self._accounts.tick()
         if self._accounts.in_flight or self._accounts.holds:
             self._changed("in_flight")
-        ledger = self._accounts.ledger
-        if (ledger.failures, ledger.failure) != self._trouble:  # also one that has passed: it may be shown
-            self._trouble = (ledger.failures, ledger.failure)
-            log.error("%s", ledger.failure or "the ledger can be written again")
-            self._changed("daemon")
+        self._ledger_watch.look()
         if turn % 4 == 0:
             self._every_second()
         if turn % 40 == 0:

@@ -13,5 +13,9 @@ class LedgerError(BudgetdError):
     """The ledger cannot be opened or written."""
 
 
+class NotSyncedError(LedgerError):
+    """A record was written and may not be on the disk: it is there unless the machine fails."""
+
+
 class StartError(BudgetdError):
     """The daemon cannot start: a port is taken, a folder not writable, another daemon runs."""

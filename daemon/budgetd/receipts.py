@@ -1,12 +1,10 @@
 """What one request cost or, while it runs, has cost so far. Knows what runs and what is on record."""
 
-import sqlite3
-
 import msgspec
 
 from budgetd.accounts import Accounts
 from budgetd.case import Entry
-from budgetd.errors import LedgerError
+from budgetd.ledger.problems import reading_errors
 from budgetd.ledger.receipts import find_receipt
 from budgetwire.messages import Cost
 from budgetwire.money import exact_cents
@@ -37,10 +35,8 @@ class Receipts:
     def _on_record(self, id: str) -> Cost | None:
         ledger = self._accounts.ledger
         ledger.flush()
-        try:
+        with reading_errors(ledger.path):
             return find_receipt(ledger.db, id)
-        except sqlite3.Error as error:
-            raise LedgerError(f"{ledger.path}: the ledger cannot be read: {error}.") from None
 
 
 def _running(entry: Entry) -> Cost:

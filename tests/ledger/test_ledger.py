@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budgetd.errors import LedgerError
-from budgetd.ledger import alerting, queries, writer
+from budgetd.ledger import alerting, checkpoints, queries
 from budgetd.ledger.rows import Closing
 from budgetd.ledger.writer import Ledger
 from ledger.rows import HOUR, T0, alert, closing, fire, on_disk, opening
@@ -25,8 +25,8 @@ async def test_a_reservation_is_on_record_once_its_future_is_done(path: Path) ->
 async def test_a_load_without_pauses_does_not_grow_the_write_ahead_log_for_ever(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "CHECKPOINT_SECONDS", 0.01)
-    monkeypatch.setattr(writer, "MOST_WAL_PAGES", 50)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(checkpoints, "MOST_WAL_PAGES", 50)
     ledger = Ledger(path)
     ledger.start_checkpoints()
     wal = path.with_name("ledger.db-wal")

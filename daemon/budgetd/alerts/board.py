@@ -1,5 +1,6 @@
 """The alerts that are kept at hand: what goes on, what is yet to be told, and what was over a while ago."""
 
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -67,9 +68,11 @@ class Board:
         id = self._exact.get((*_endless(finding), starts_at))
         if id is not None:
             return self._alerts[id]
-        return alerting.find_alert(
-            self._ledger.db, finding.rule, finding.limit, finding.subject, starts_at, finding.threshold_pct
-        )
+        found = finding.rule, finding.limit, finding.subject
+        try:
+            return alerting.find_alert(self._ledger.db, *found, starts_at, finding.threshold_pct)
+        except sqlite3.Error:  # a ledger that cannot be read must not silence the alerts about that
+            return None
 
     def open_of(self, rule: str, subject: str | None = None) -> list[AlertRow]:
         """Those of a rule, and of a subject, that are not over."""

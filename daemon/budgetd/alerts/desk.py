@@ -174,6 +174,22 @@ class Desk:
         """An invoice says something else than the ledger."""
         self._register.fire(running.drift(found))
 
+    def ledger_fails(self, findings: Iterable[Finding]) -> None:
+        """All that is wrong with the ledger now; what is not among it is over."""
+        failing = {finding.subject: finding for finding in findings}
+        for alert in self.board.open_of("ledger"):
+            finding = failing.pop(alert.subject, None)
+            if finding is None:
+                self._register.end(alert, "it is over")
+            else:
+                self._register.restate(alert, finding)
+        for finding in failing.values():
+            self._register.fire(finding)
+
+    def records_lost(self, finding: Finding) -> None:
+        """Records are not in the ledger that should be."""
+        self._register.fire(finding)
+
     def delivery_failed(self, channel: str, error: str) -> None:
         """A channel does not take what is sent to it."""
         self._register.fire(running.delivery_failing(channel, error))

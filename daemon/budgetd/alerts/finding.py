@@ -20,6 +20,8 @@ Rule = Literal[
     "config",
     "drift",
     "delivery",
+    "ledger",
+    "records_lost",
     "recovered",
     "restarted",
 ]

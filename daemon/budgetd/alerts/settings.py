@@ -27,6 +27,8 @@ class RulesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     config: bool = True
     drift: bool = True
     delivery: bool = True
+    ledger: bool = True
+    records_lost: bool = True
     recovered: bool = True
     restarted: bool = False
 

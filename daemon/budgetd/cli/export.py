@@ -3,7 +3,6 @@
 import csv
 import itertools
 import math
-import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -108,8 +107,6 @@ def export(
             rows = export_groups(db, *span, by, zone) if by else export_rows(db, *span)
             _write(file, form, (*by, *SUM_COLUMNS) if by else ROW_COLUMNS, rows)
             file.flush()
-        except sqlite3.Error as error:
-            raise LedgerError(f"{path}: the ledger cannot be read: {error}.") from None
         except BrokenPipeError:  # whoever read has had enough
             sys.stderr.close()
             raise SystemExit(1) from None

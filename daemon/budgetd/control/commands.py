@@ -22,6 +22,7 @@ from budgetd.control.needs import Peer
 from budgetd.corrections import Corrections
 from budgetd.errors import LedgerError
 from budgetd.ledger import reports
+from budgetd.ledger.problems import describe
 from budgetd.receipts import Receipts
 from budgetd.steering import Steering
 from budgetwire.messages import (
@@ -108,7 +109,8 @@ class Commands:
         except LedgerError as error:
             raise CommandError("failed", str(error)) from None
         except sqlite3.Error as error:
-            raise CommandError("failed", f"The ledger cannot be read: {error}.") from None
+            why = describe(error, self._accounts.ledger.path)
+            raise CommandError("failed", f"The ledger cannot be read: {why}.") from None
 
     def _steer(self, call: Call, peer: Peer) -> None:
         match call:

@@ -1,16 +1,35 @@
 """The daemon's state as it is shown: from its own objects to the wire's."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from budgetd import blocks
 from budgetd.accounts import Accounts
 from budgetd.alerts.shown import to_wire
+from budgetd.budget.burn import MINUTES
 from budgetd.budget.counters import Window
 from budgetd.budget.windows import day_before, window_bounds
 from budgetd.case import Entry
+from budgetd.errors import LedgerError
 from budgetd.holds import Waiting
 from budgetd.ledger import queries
+from budgetd.ledger.problems import reading_errors
 from budgetwire.messages import Alert, Block, Burn, Daemon, InFlight, Limit, Spend, Spending
 
 SHOWN_SUBJECTS = 20
+
+T = TypeVar("T")
+
+_NO_BURN = Burn(
+    nusd_per_hour=0,
+    minutes_nusd=[0] * MINUTES,
+    today_nusd=0,
+    yesterday_nusd=0,
+    month_nusd=0,
+    month_forecast_nusd=None,
+    requests_today=0,
+)
+_NO_SPENDING = Spending(project=[], model=[], user=[], session=[])
 
 
 class DaemonViews:
@@ -21,6 +40,8 @@ class DaemonViews:
         self._accounts = accounts
         self.listen = ""
         self.config_error = ""
+        self._unreadable = ""
+        """Why the ledger could not be read when it was last asked; empty if it could."""
         self._past: dict[tuple[float, float], int] = {}
         self._past_state = (0.0, 0)
 
@@ -33,7 +54,7 @@ class DaemonViews:
             paused_at=accounts.paused_at,
             paused_by=accounts.paused_by,
             config_error=self.config_error,
-            ledger_error=accounts.ledger.failure,
+            ledger_error=accounts.ledger.failure or self._unreadable,
             blocks=[_block(block) for block in accounts.blocks],
         )
 
@@ -55,7 +76,25 @@ class DaemonViews:
         return [to_wire(alert, now) for alert in self._accounts.desk.board.newest_first(now)]
 
     def burn(self) -> Burn:
-        """See `Views`."""
+        """See `Views`. Where the ledger cannot be read, the rest of the state is shown all the same."""
+        return self._read(self._burn) or _NO_BURN
+
+    def spending(self) -> Spending:
+        """See `Views`; the same holds."""
+        return self._read(self._spending) or _NO_SPENDING
+
+    def _read(self, ask: Callable[[], T]) -> T | None:
+        """What is asked of the ledger; None where it cannot be read."""
+        try:
+            with reading_errors(self._accounts.ledger.path):
+                answer = ask()
+        except LedgerError as error:
+            self._unreadable = str(error)
+            return None
+        self._unreadable = ""
+        return answer
+
+    def _burn(self) -> Burn:
         accounts = self._accounts
         now = accounts.clock()
         day = window_bounds("day", now, accounts.zone)
@@ -72,8 +111,7 @@ class DaemonViews:
             requests_today=queries.requests_between(accounts.ledger.db, *day),
         )
 
-    def spending(self) -> Spending:
-        """See `Views`."""
+    def _spending(self) -> Spending:
         accounts = self._accounts
         day = window_bounds("day", accounts.clock(), accounts.zone)
 

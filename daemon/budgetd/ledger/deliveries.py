@@ -1,6 +1,7 @@
 """The outbox and the channels in the ledger: what is asked of them, and how they are changed."""
 
 import contextlib
+import sqlite3
 from collections.abc import Collection
 
 import msgspec
@@ -68,10 +69,13 @@ class Deliveries:
         )
 
     def has_message(self, alert_id: int, message_id: str, channel: str) -> bool:
-        """Whether a channel has been given a message."""
-        return bool(
-            self._rows("alert_id = ? and message_id = ? and channel = ?", (alert_id, message_id, channel))
-        )
+        """Whether a channel has been given a message, as far as the ledger can be read."""
+        try:
+            return bool(
+                self._rows("alert_id = ? and message_id = ? and channel = ?", (alert_id, message_id, channel))
+            )
+        except sqlite3.Error:
+            return False
 
     def shown(self, alert_id: int | None) -> list[Delivery]:
         """What was sent of one alert, or of all, newest first, at most `MOST_ROWS`."""

@@ -137,7 +137,7 @@ def _run(db: sqlite3.Connection, script: str) -> None:
     """All of it or nothing."""
     try:
         db.executescript(f"begin immediate; {script} commit;")
-    except sqlite3.Error:
+    except BaseException:
         if db.in_transaction:
             db.execute("rollback")
         raise

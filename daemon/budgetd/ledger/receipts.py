@@ -2,8 +2,7 @@
 
 import sqlite3
 
-import msgspec
-
+from budgetd.ledger.reports import limit_names
 from budgetd.metering.usage import Usage
 from budgetwire.messages import Cost
 from budgetwire.money import exact_cents
@@ -43,5 +42,5 @@ def _select(db: sqlite3.Connection, where: str, value: int | str) -> Cost | None
         cost_cents=exact_cents(row["cost_nusd"]),
         model=row["model_billed"] or row["model"],
         tokens={name: row[name] for name in _TOKENS if row[name]},
-        limits=msgspec.json.decode(row["limits"], type=list[str]),
+        limits=limit_names(row["limits"]),
     )

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from budgetd.ledger.problems import reading_errors
+from budgetd.ledger.texts import TextReader
 from budgetwire.messages import (
     Change,
     EstimateError,
@@ -32,10 +34,14 @@ MOST_PCT = 1_000_000
 
 @contextlib.contextmanager
 def reading(path: Path) -> Generator[sqlite3.Connection]:
-    """A connection of one's own, for any thread, that sees what is committed. Raises sqlite3.Error."""
-    with contextlib.closing(
-        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
-    ) as db:
+    """A connection of one's own, for any thread, that sees what is committed. Raises LedgerError for whatever
+    goes wrong while it is read.
+    """
+    with (
+        reading_errors(path),
+        contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db,
+    ):
+        db.text_factory = TextReader()
         yield db
 
 
@@ -123,7 +129,15 @@ def query_estimates(db: sqlite3.Connection, since: float) -> QueryEstimatesReply
     )
 
 
+def limit_names(text: str) -> list[str]:
+    """The limits that a request counts on, as its row says; none where that cannot be read any more."""
+    try:
+        return msgspec.json.decode(text, type=list[str])
+    except msgspec.MsgspecError:
+        return []
+
+
 def _request(row: tuple[Any, ...]) -> Request:
     fields = dict(zip(Request.__struct_fields__, row, strict=True))
-    fields["limits"] = msgspec.json.decode(fields["limits"])
+    fields["limits"] = limit_names(fields["limits"])
     return msgspec.convert(fields, Request, strict=False)

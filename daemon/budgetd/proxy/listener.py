@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 MAX_LINE = 65536
 """Bytes of a request line or a header."""
 
+MOST_LENGTH = 1 << 40
+"""Bytes of a body past which its Content-Length is not believed."""
+MOST_LENGTH_DIGITS = 64
+"""Leading zeros are allowed; past so many digits the number is not even read."""
+
 LINGER_SECONDS = 10.0
 """How long a client may go on sending a body that is not wanted."""
 
@@ -89,6 +94,9 @@ class Listener:
         seen = index(message.raw_headers)
         if problem := self._stranger(message.path, seen):
             transport.write(fit(failure(403, None, problem, retry=False, close=True), message.method))
+            return False
+        if rejected := _bad_length(seen.get(b"content-length", b"0")):
+            transport.write(fit(rejected, message.method))
             return False
         if message.path.startswith("/-/"):
             transport.write(fit(self._own(message.path), message.method))
@@ -241,6 +249,18 @@ class _Feed:
 async def _unused(request: web.BaseRequest) -> web.StreamResponse:
     """Never called: `_Client` answers in its stead."""
     raise AssertionError(request)
+
+
+def _bad_length(declared: bytes) -> bytes | None:
+    """The answer to a request whose Content-Length nobody can mean; None if it may be true. It is a number
+    from outside that goes into sums and into the ledger.
+    """
+    if not declared.isdigit():  # which of bytes are only the ASCII ones
+        return failure(400, None, "The Content-Length is not a number.", retry=False, close=True)
+    if len(declared) > MOST_LENGTH_DIGITS or int(declared) > MOST_LENGTH:
+        problem = f"The Content-Length is more than {MOST_LENGTH >> 40} TiB."
+        return failure(413, None, problem, retry=False, close=True)
+    return None
 
 
 def _json(status: bytes, body: bytes) -> bytes:

@@ -16,6 +16,7 @@ REASONS = {
     402: "Payment Required",
     403: "Forbidden",
     404: "Not Found",
+    413: "Content Too Large",
     501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Unavailable",

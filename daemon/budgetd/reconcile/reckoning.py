@@ -1,11 +1,11 @@
 """One reconciliation from end to end: an invoice, the ledger's sums of the same days, and why they differ."""
 
-import sqlite3
 from collections import defaultdict
 from pathlib import Path
 
 import msgspec
 
+from budgetd.errors import LedgerError
 from budgetd.ledger import invoicing
 from budgetd.ledger.reports import reading
 from budgetd.reconcile.case import Case, Cause
@@ -74,10 +74,9 @@ def reckon(invoice: Invoice, ledger: Path, prices: Prices, since: str, until: st
         with reading(ledger) as db:
             portions = invoicing.portions(db, invoice.provider, starts_at(since), starts_at(following(until)))
             first = invoicing.first_day(db)
-    except sqlite3.Error as error:
+    except LedgerError as error:
         raise ReconcileError(
-            f"{ledger}: the ledger cannot be read: {error}. `budgetd start` makes one, and brings an old one"
-            " up to date."
+            f"{error} If there is none, or an old one, `budgetd start` makes it or brings it up to date."
         ) from None
     comparison = compare(invoice, portions, days_between(since, until))
     by_model: dict[str, list[Compared]] = defaultdict(list)
