@@ -17,7 +17,7 @@ from budgetd.budget.counters import Window
 from budgetd.budget.decision import Refused, Reservation
 from budgetd.budget.fallback import same_dialect
 from budgetd.budget.guard import Guard
-from budgetd.budget.limits import Subject
+from budgetd.budget.limits import UNREAD, Subject
 from budgetd.budget_file import Budget
 from budgetd.case import Case, Entry
 from budgetd.config import Billing
@@ -252,7 +252,7 @@ class Accounts:
         subject = Subject(
             provider=upstream.provider,
             upstream=upstream.name,
-            model=model,
+            model=model or (UNREAD if candidate.unread else ""),
             user=who.user or self.budget.users.get(who.key, ""),
             project=who.project,
             session=who.session,
@@ -303,7 +303,7 @@ class Accounts:
             return case, why_repeated(block, self.zone)
         if self._note_unknown(case):
             if self.unknown_model == "refuse":
-                return case, why_unknown(case.subject.provider, case.subject.model)
+                return case, why_unknown(case.subject.provider, case.candidate.ask.model)
             if self.unknown_model == "allow":
                 return case.unreserved(), ""
         return case, ""
@@ -360,7 +360,7 @@ class Accounts:
 
     def _note_unknown(self, case: Case) -> bool:
         """Whether what was asked for has no price of its own; if it is a model, an alert says so."""
-        model, provider = case.subject.model, case.subject.provider
+        model, provider = case.candidate.ask.model, case.subject.provider
         if case.billing == "free" or case.pricer.known(model, case.candidate.ask.service_tier):
             return False
         if model:

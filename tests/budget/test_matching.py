@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetd.budget.limits import Limit, Subject
+from budgetd.budget.limits import UNREAD, Limit, Subject
 from budgetd.budget.matching import Index, literal_glob
 
 GLOBS = ["*", "", "ab", "a*", "*b", "a?", "[ab]*", "ab*", "b", "*a*", "a[*]"]
@@ -22,6 +22,15 @@ def test_the_index_finds_what_globs_find_one_by_one(written, subject) -> None:
     limits = [Limit(str(place), "day", 1, match=tuple(match.items())) for place, match in enumerate(written)]
     found = Index([(limit, limit.name) for limit in limits]).matching(subject)
     assert list(found) == [limit.name for limit in limits if matches_slowly(limit, subject)]
+
+
+def test_a_request_whose_model_could_not_be_read_falls_under_every_limit_on_models() -> None:
+    globs = ("gpt-5*", "claude", "*-[ab]")
+    limits = [Limit(glob, "day", 1, match=(("model", (glob,)), ("user", ("ann",)))) for glob in globs]
+    matching = Index([(limit, limit.name) for limit in limits]).matching
+    assert matching(Subject(model=UNREAD, user="ann")) == globs
+    assert matching(Subject(model=UNREAD, user=UNREAD)) == ()
+    assert matching(Subject(user="ann")) == ()
 
 
 def matches_slowly(limit: Limit, subject: Subject) -> bool:

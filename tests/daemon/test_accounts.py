@@ -108,6 +108,20 @@ async def test_a_request_is_reserved_then_settled_at_what_it_cost(setting: Setti
     assert setting.row(2)[:3] == ("ok", "reported", COST)
 
 
+async def test_a_request_whose_model_cannot_be_read_needs_room_in_every_limit_on_models(
+    setting: Setting,
+) -> None:
+    opus = Limit("opus", "day", COST, match=(("model", ("claude-opus-*",)),))
+    setting.accounts.configure(Budget(limits=(opus,)))
+    unread = Ask(understood=False, body_bytes=40_000_000)
+    turned = setting.admit(ask=unread)
+    assert isinstance(turned, Turned)
+    assert "The opus limit" in turned.message
+    assert isinstance(setting.admit(ask=msgspec.structs.replace(unread, model="claude-haiku-4-5")), Ticket)
+    unknown_api = msgspec.structs.replace(ROUTE, api=None)
+    assert isinstance(setting.admit(ask=unread, route=unknown_api), Ticket)
+
+
 async def test_the_refusal_tells_limit_amounts_reset_and_remedy(setting: Setting) -> None:
     setting.accounts.configure(Budget(limits=(Limit("daily", "day", 2 * COST),)))
     await setting.spend(ask=Ask(model="claude-haiku-4-5", output_cap=100, body_bytes=350))

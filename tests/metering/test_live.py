@@ -75,23 +75,28 @@ def transcribed(usage: Any) -> dict[str, Any]:
 def test_a_strange_cap_or_tool_of_a_session_bounds_nothing(wrong: object) -> None:
     session = realtime()
     sent(session, {"type": "session.update", "session": {"max_output_tokens": 400, "tools": []}})
-    assert (plain := sent(session, CREATE)) and (plain.ask.output_cap, plain.ask.server_tool_uses) == (400, 0)
+    assert (plain := sent(session, CREATE))
+    assert (plain.ask.output_cap, plain.ask.server_tool_uses) == (400, 0)
     strange = {"response": {"max_output_tokens": wrong, "tools": wrong}}
     turn = sent(session, {**CREATE, **strange})
-    assert turn and (turn.ask.output_cap, turn.ask.server_tool_uses) == (None, None)
+    assert turn
+    assert (turn.ask.output_cap, turn.ask.server_tool_uses) == (None, None)
     sent(session, {"type": "session.update", "session": {"max_output_tokens": wrong, "tools": wrong}})
     turn = sent(session, CREATE)
-    assert turn and (turn.ask.output_cap, turn.ask.server_tool_uses) == (None, None)
+    assert turn
+    assert (turn.ask.output_cap, turn.ask.server_tool_uses) == (None, None)
 
 
 def test_a_strange_setup_of_gemini_bounds_nothing() -> None:
     session = live("gemini.live", "")
     sent(session, {"setup": {"generationConfig": {"maxOutputTokens": [9]}, "tools": {"googleSearch": {}}}})
     turn = sent(session, {"clientContent": {"turnComplete": "true"}})
-    assert turn and (turn.ask.output_cap, turn.ask.server_tool_uses, turn.asked) == (None, None, True)
+    assert turn
+    assert (turn.ask.output_cap, turn.ask.server_tool_uses, turn.asked) == (None, None, True)
     sent(session, {"setup": {"tools": {"functionDeclarations": []}}})
     turn = sent(session, {"clientContent": [{"turnComplete": True}]})
-    assert turn and (turn.ask.server_tool_uses, turn.asked) == (0, True)
+    assert turn
+    assert (turn.ask.server_tool_uses, turn.asked) == (0, True)
 
 
 # recorded sessions

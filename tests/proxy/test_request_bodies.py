@@ -101,6 +101,34 @@ async def test_a_client_of_http_1_0_is_never_told_to_continue(home: Path) -> Non
         assert (await client.response(interim=True)).status == 200
 
 
+MODEL_CAP = """
+[[limits]]
+name = "opus"
+window = "day"
+limit_cents = 0
+match = { model = "claude-opus-*" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        (b'{"model":"claude-opus-4-8","messages":[{"content":"%b"}]}', True),
+        (b'{"messages":[{"content":"%b"}],"model":"claude-opus-4-8"}', True),
+        (b'{"model":"claude-haiku-4-5","messages":[{"content":"%b"}]}', False),
+    ],
+)
+async def test_a_limit_on_a_model_holds_for_a_body_longer_than_is_held(
+    home: Path, body: bytes, refused: bool
+) -> None:
+    body = body % (b"x" * (3 << 20))
+    setting = between(home, always(OK), proxy={"max_body_mib": 1}, budget=MODEL_CAP)
+    async with setting as (client, daemon, upstream):
+        await client.send(daemon.request("POST", "/v1/messages", body=body))
+        response = await client.response()
+        assert (response.status, len(upstream.requests)) == ((402, 0) if refused else (200, 1))
+
+
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 async def test_a_body_longer_than_is_held_streams_through_and_is_costed_by_the_ceiling(
     home: Path, framing: str

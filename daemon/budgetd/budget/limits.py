@@ -9,6 +9,10 @@ Guarantee = Literal["expected", "strict"]
 Dimension = Literal["provider", "upstream", "model", "user", "project", "session", "key", "client"]
 
 
+UNREAD = "?"
+"""The model of a request that could not be read: it may be any, so every limit on models holds for it."""
+
+
 class Subject(msgspec.Struct, frozen=True):
     """Who and what a request is, as far as limits can tell requests apart."""
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from budgetd.budget.limits import Dimension, Limit, Subject
+from budgetd.budget.limits import UNREAD, Dimension, Limit, Subject
 
 T = TypeVar("T")
 
@@ -55,6 +55,7 @@ class _Column:
     def __init__(self, dimension: Dimension, limits: Sequence[Limit]) -> None:
         self.dimension = dimension
         self._any = 0
+        self._all = (1 << len(limits)) - 1
         self._exact: dict[str, int] = {}
         self._prefixes: dict[str, int] = {}
         self._patterns: dict[str, int] = {}
@@ -79,6 +80,8 @@ class _Column:
         table[key] = table.get(key, 0) | bit
 
     def _accepting(self, value: str) -> int:
+        if value == UNREAD and self.dimension == "model":
+            return self._all
         accepting = self._any | self._exact.get(value, 0)
         for length in self._lengths:
             if length > len(value):

@@ -6,7 +6,7 @@ dialect says which fields bear on cost; the others undo compression and framing.
 
 from budgetd.metering.apis import Api
 from budgetd.metering.meter import Meter, meter
-from budgetd.metering.request import peek
+from budgetd.metering.request import peek, peek_beginning
 from budgetd.metering.usage import Ask, Reading, Usage
 
-__all__ = ["Api", "Ask", "Meter", "Reading", "Usage", "meter", "peek"]
+__all__ = ["Api", "Ask", "Meter", "Reading", "Usage", "meter", "peek", "peek_beginning"]

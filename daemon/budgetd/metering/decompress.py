@@ -1,6 +1,7 @@
 """Undoing Content-Encoding, in bounded memory and bounded work, so that a decompression bomb stays small.
 
-Output is pushed on in pieces of at most 64 KiB, through as many codings as were stacked.
+Output is pushed on in pieces of at most 64 KiB, through as many codings as were stacked. What comes out of
+all of them counts together.
 """
 
 import zlib
@@ -12,8 +13,10 @@ import zstandard
 
 PIECE = 64 * 1024
 MAX_OUTPUT = 128 * 1024 * 1024
-"""One body is not read beyond this many decompressed bytes."""
-MAX_CODINGS = 4
+"""One body is not read beyond this many decompressed bytes, those between stacked codings included."""
+MAX_CODINGS = 2
+MEMBER_BYTES = 4 * 1024
+"""A member of gzip counts as at least so many bytes: to begin one is work too, even if it is empty."""
 MAX_ZSTD_WINDOW = 8 * 1024 * 1024
 """The most that the zstd content coding may ask for (RFC 9659)."""
 
@@ -42,9 +45,10 @@ class Inflater:
         if len(codings) > MAX_CODINGS or not all(each in _STAGES for each in codings):
             self.broken = True
             codings = []
+        budget = _Budget(limit)
         # They are listed as they were applied: the last is undone first and pushes to the one before it.
         for coding in codings:
-            sink = _STAGES[coding](_Bounded(sink, limit)).feed
+            sink = _STAGES[coding](_Bounded(sink, budget)).feed
         self._feed = sink
 
     def feed(self, chunk: bytes) -> None:
@@ -69,18 +73,37 @@ def inflate(body: bytes, content_encoding: str, limit: int) -> bytes | None:
     return None if inflater.broken else bytes(plain)
 
 
-class _Bounded:
-    """Passes pieces on until a number of bytes is reached."""
+def inflate_beginning(body: bytes, content_encoding: str, limit: int) -> bytes:
+    """As much of a body that may be cut, damaged or too long as its codings give, up to `limit` bytes."""
+    if not content_encoding:
+        return body[:limit]
+    plain = bytearray()
+    Inflater(content_encoding, plain.extend, limit).feed(body)
+    return bytes(plain[:limit])
 
-    def __init__(self, sink: Sink, limit: int) -> None:
+
+class _Budget:
+    """How many bytes may still come out of a body's codings."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def spend(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise _TooMuch
+
+
+class _Bounded:
+    """Passes pieces on as far as the budget goes."""
+
+    def __init__(self, sink: Sink, budget: _Budget) -> None:
         self._sink = sink
-        self._left = limit
+        self.budget = budget
 
     def write(self, piece: bytes) -> int:
-        self._sink(piece[: self._left])
-        self._left -= len(piece)
-        if self._left < 0:
-            raise _TooMuch
+        self._sink(piece[: self.budget.left])
+        self.budget.spend(len(piece))
         return len(piece)
 
 
@@ -97,8 +120,14 @@ class _Zlib:
         self._codec = zlib.decompressobj(window_bits)
 
     def feed(self, data: bytes) -> None:
+        # In slices, for zlib copies what is left of its input at each piece of output.
+        for start in range(0, len(data), PIECE):
+            self._feed(data[start : start + PIECE])
+
+    def _feed(self, data: bytes) -> None:
         while data:
             if self._codec.eof:
+                self._out.budget.spend(MEMBER_BYTES)
                 self._codec = zlib.decompressobj(self._window_bits)
             self._drain(data)
             data = self._codec.unused_data

@@ -7,7 +7,7 @@ from budgetd.metering.decoder import NAME_LENGTH
 MAX_PARTS = 64
 """Parts beyond these are not read."""
 
-_MAX_DELIMITER = 80
+MAX_DELIMITER = 80
 _MAX_HEAD = 4096
 _NAME = re.compile(rb'[;\s]name="?([^";\r\n]*)', re.IGNORECASE)
 _FILE = re.compile(rb"[;\s]filename\*?=", re.IGNORECASE)
@@ -18,7 +18,7 @@ def fields(body: bytes) -> dict[str, str] | None:
 
     The delimiter is taken from the body's first line, for that is where every client puts it.
     """
-    line_end = body.find(b"\r\n", 0, _MAX_DELIMITER)
+    line_end = body.find(b"\r\n", 0, MAX_DELIMITER)
     if not body.startswith(b"--") or line_end < 3:
         return None
     delimiter = b"\r\n" + body[:line_end].rstrip()

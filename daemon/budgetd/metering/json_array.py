@@ -8,9 +8,9 @@ import re
 MAX_ELEMENT = 32 * 1024 * 1024
 """An element of more bytes than this ends the reading."""
 
-_STRING_REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
-_IN_STRING = re.compile(_STRING_REST, re.DOTALL)
-_NO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"' + _STRING_REST + rb'")*+', re.DOTALL)
+STRING_REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_IN_STRING = re.compile(STRING_REST, re.DOTALL)
+NO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"' + STRING_REST + rb'")*+', re.DOTALL)
 """Whole strings and all that is neither string nor bracket."""
 
 
@@ -50,7 +50,7 @@ class Splitter:
                 return -1
             self._scanned += 1
             self._in_string = False
-        self._skip(_NO_BRACKET)
+        self._skip(NO_BRACKET)
         if self._scanned == len(self._pending):
             return -1
         self._scanned += 1

@@ -22,12 +22,22 @@ from budgetd.metering.asks import (
     openai_speech,
     openai_transcriptions,
 )
+from budgetd.metering.beginning import whole_part
 from budgetd.metering.decoder import name
-from budgetd.metering.decompress import inflate
+from budgetd.metering.decompress import inflate, inflate_beginning
+from budgetd.metering.form import fields
 from budgetd.metering.usage import Ask
 
 MAX_BODY = 64 * 1024 * 1024
 """A body of more bytes than this, once decompressed, is not read."""
+
+LEAST_LIMIT = 4 * 1024 * 1024
+MOST_EXPANSION = 100
+"""Nor is one that decompression makes so many times longer, if that is more than the least limit: to undo it
+would take long, and what people write does not compress like that."""
+
+BEGINNING = 1024 * 1024
+"""Of a body that cannot be read whole, so many bytes are looked at for what they say."""
 
 _MEDIA = (b"base64", b'"inlineData"', b'"inline_data"', b'"input_audio"', b'"file_data"')
 """What stands in a body that holds pictures, sound or documents. That a text speaks of such costs only room
@@ -63,9 +73,31 @@ def peek(api: Api, target: str, body: bytes, content_encoding: str = "") -> Ask:
 
     Nothing makes it raise; what cannot be read is not ``understood``.
     """
-    plain = inflate(body, content_encoding, MAX_BODY)
-    if plain is None:
-        return msgspec.structs.replace(_ASKS[api](target, b""), body_bytes=len(body))
+    plain = inflate(body, content_encoding, min(MAX_BODY, max(LEAST_LIMIT, MOST_EXPANSION * len(body))))
+    if plain is not None:
+        ask = _peek(api, target, plain)
+        if ask.understood:
+            return ask
+    return peek_beginning(api, target, body, content_encoding, len(body))
+
+
+def peek_beginning(api: Api, target: str, body: bytes, content_encoding: str, size: int) -> Ask:
+    """What a request asks for of which not all is at hand, or can be read: it is not ``understood``.
+
+    Args:
+        api: what it speaks.
+        target: its path.
+        body: as much of it as there is.
+        content_encoding: of the body.
+        size: of the whole body, as far as that is known.
+    """
+    beginning = whole_part(inflate_beginning(body, content_encoding, BEGINNING))
+    ask = _peek(api, target, beginning)
+    model = ask.model or name((fields(beginning) or {}).get("model"))
+    return msgspec.structs.replace(ask, model=model, understood=False, body_bytes=size)
+
+
+def _peek(api: Api, target: str, plain: bytes) -> Ask:
     ask = _ASKS[api](target, plain)
     if not ask.model and (named := _IN_TARGET.match(target)):
         ask = msgspec.structs.replace(ask, model=name(unquote(named[1])))

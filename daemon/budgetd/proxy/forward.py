@@ -15,7 +15,7 @@ import msgspec
 
 from budgetd.attribution.who import identify
 from budgetd.config import Config, Upstream
-from budgetd.metering import Ask, peek
+from budgetd.metering import peek, peek_beginning
 from budgetd.metering.repeats import messages_digest
 from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
 from budgetd.proxy import wording
@@ -132,12 +132,13 @@ class Forwarder:
     def _candidate(self, request: Incoming, route: Route, body: bytes, whole: bool) -> Candidate:
         size = len(body)
         replaceable = False
+        api = route.api or "openai.chat"
+        encoding = request.seen.get(b"content-encoding", b"").decode("latin-1")
         if not whole:
             size = max(size, request.length or 0)
-            ask = Ask(understood=False, body_bytes=size)
+            ask = peek_beginning(api, route.read_path, body, encoding, size)
         else:
-            encoding = request.seen.get(b"content-encoding", b"").decode("latin-1")
-            ask = peek(route.api or "openai.chat", route.read_path, body, encoding)
+            ask = peek(api, route.read_path, body, encoding)
             replaceable = can_replace(route.api, route.path, ask, encoding)
         who = identify(request.seen, route.user, route.project, ask.session, route.target)
         return Candidate(

@@ -32,6 +32,11 @@ class Candidate(msgspec.Struct, frozen=True):
     messages: str = ""
     """A digest of what it says, if it names no session and repeats are refused (`Till.refuses_repeats`)."""
 
+    @property
+    def unread(self) -> bool:
+        """It asks for a model, and nobody can read for which."""
+        return self.route.api is not None and not self.ask.understood and not self.ask.model
+
 
 class Ticket(msgspec.Struct, eq=False):
     """An admitted request, from its reservation to its settlement."""
