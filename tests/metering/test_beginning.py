@@ -62,9 +62,7 @@ LONG = {"role": "user", "content": random.Random(1).randbytes(300_000).hex()}
 def test_the_model_of_a_long_body_is_read_from_its_beginning(coding: str) -> None:
     body = json.dumps({"model": "gpt-5.4", "max_tokens": 9, "stream": True, "messages": [LONG]}).encode()
     packed = CODINGS[coding](body) if coding else body
-    ask = peek_beginning(
-        "openai.chat", "/v1/chat/completions", packed[: len(packed) // 2], coding, 40_000_000
-    )
+    ask = peek_beginning("openai.chat", "", packed[: len(packed) // 2], coding, 40_000_000)
     assert (ask.model, ask.stream, ask.output_cap) == ("gpt-5.4", True, 9)
     assert (ask.understood, ask.body_bytes) == (False, 40_000_000)
 

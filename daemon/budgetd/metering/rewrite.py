@@ -12,10 +12,12 @@ from typing import cast
 from urllib.parse import quote
 
 import brotli
+import msgspec
 import zstandard
 
 from budgetd.metering.apis import Api
 from budgetd.metering.decompress import inflate
+from budgetd.metering.json_array import STRING_REST
 from budgetd.metering.request import MAX_BODY
 from budgetd.metering.usage import Ask
 
@@ -41,11 +43,29 @@ _NO_CONVERSATION: frozenset[Api] = frozenset(
 
 _WHITE_SPACE = re.compile(r"[ \t\r\n]*")
 
+_OPENING = re.compile(rb"[ \t\r\n]*\{")
+_KEY = re.compile(rb'[ \t\r\n,]*"' + STRING_REST + rb'"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
 """As it looks when bytes are taken for characters one by one."""
 
 _SCANNER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 """Tells where values end; the numbers do not matter, and long ones would be refused."""
+
+
+class _Key:
+    """The name of one member. No two are equal, so that a name that stands twice counts twice."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def _as_key(kind: type, name: str) -> _Key:
+    del kind
+    return _Key(name)
+
+
+_MEMBERS = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=_as_key)
 
 
 def can_replace(api: Api | None, path: str, ask: Ask, content_encoding: str = "") -> bool:
@@ -88,18 +108,41 @@ def replace_model(body: bytes, content_encoding: str, model: str) -> bytes | Non
 
 
 def _replace(body: bytes, model: str) -> bytes | None:
-    try:
-        # A character a byte, so that places in the text are places in the body; JSON's own are all ASCII.
-        spans = list(_models(body.decode("latin-1")))
-    except (ValueError, RecursionError):
-        return None
+    spans = _spans(body)
     value = json.dumps(model).encode()
-    pieces: list[bytes] = []
+    whole = memoryview(body)  # of which no slice is a copy
+    pieces: list[bytes | memoryview] = []
     kept = 0
     for start, end in spans:
-        pieces += (body[kept:start], value)
+        pieces += (whole[kept:start], value)
         kept = end
-    return b"".join((*pieces, body[kept:])) if spans else None
+    return b"".join((*pieces, whole[kept:])) if spans else None
+
+
+def _spans(body: bytes) -> list[tuple[int, int]]:
+    """Where a body's top-level values of "model" begin and end; none if it is no JSON object."""
+    try:
+        members = _MEMBERS.decode(body)
+    except (ValueError, ArithmeticError, RecursionError):
+        try:
+            # A character a byte, so that places in the text are places in the body; JSON's own are ASCII.
+            return list(_models(body.decode("latin-1")))
+        except (ValueError, RecursionError):
+            return []
+    # The decoder tells how long each value is, so that only the keys between them are looked at.
+    spans: list[tuple[int, int]] = []
+    at = _end_of(_OPENING, body, 0)
+    for key, value in members.items():
+        start = _end_of(_KEY, body, at)
+        at = start + memoryview(value).nbytes
+        if key.name == "model":
+            spans.append((start, at))
+    return spans
+
+
+def _end_of(pattern: re.Pattern[bytes], body: bytes, at: int) -> int:
+    match = pattern.match(body, at)
+    return at if match is None else match.end()
 
 
 def _models(text: str) -> Iterator[tuple[int, int]]:
