@@ -6,10 +6,16 @@ and when it is over (FACTS 14). One exchange at a time; nothing is ever sent twi
 
 import asyncio
 import select
+import time
 from collections.abc import Callable
 from typing import Protocol, cast
 
 import httptools
+
+from budgetd.proxy.read_queue import LEFT_PAUSE_SECONDS, TURN_SECONDS, ReadQueue
+
+SLICE = 16 * 1024
+"""Bytes that are handed on at once."""
 
 MOST_JOINED = 64 * 1024
 """Bytes that are put together to be written as one."""
@@ -65,10 +71,19 @@ class Receiver(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a pool. `free` is called when it can carry another exchange."""
+    """One connection of a pool.
 
-    def __init__(self) -> None:
-        """Not connected yet; an event loop's `create_connection` does that."""
+    Most of what comes in is handed on at once. What is long, and all of a response whose client has left, is
+    handed on in slices, and nothing more is read meanwhile.
+    """
+
+    def __init__(self, queue: ReadQueue | None = None, left_queue: ReadQueue | None = None) -> None:
+        """Not connected yet; an event loop's `create_connection` does that.
+
+        Args:
+            queue: where it waits for its turn to hand on the next slice.
+            left_queue: the same for responses whose client has left.
+        """
         self.transport: asyncio.Transport | None = None
         self.idle_since = 0.0
         self.keep = False
@@ -87,6 +102,21 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = False
         self._body: list[bytes] = []
         self._writable: asyncio.Future[None] | None = None
+        self.slice = SLICE
+        """Bytes that are handed on at once; to be set for each exchange, from its head on."""
+        self.left = False
+        """The client has left."""
+        self._queue = queue or ReadQueue()
+        self._left_queue = left_queue or ReadQueue(LEFT_PAUSE_SECONDS)
+        self._queued = False
+        self._untaken = b""
+        """What has come in, of which this is to be handed on:"""
+        self._taken = 0
+        """the bytes from here on."""
+        self._held_back = False
+        """The receiver wants no more for now."""
+        self._lost: tuple[Exception | None] | None = None
+        """How the connection ended, which is told once all that came is handed on."""
 
     # the exchange
 
@@ -99,6 +129,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._in_body = self._complete = self._surplus = self._keeps_alive = self.keep = False
         self._bodiless = bodiless
+        self.slice, self.left = SLICE, False
 
     def write(self, *parts: bytes) -> None:
         """Send bytes of the request. Long ones are not copied to be sent as one."""
@@ -123,13 +154,13 @@ class Connection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Take no more bytes from the upstream for now."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
+        self._held_back = True
+        self._pause_reading()
 
     def resume(self) -> None:
         """Take bytes again."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
+        self._held_back = False
+        self._go_on()
 
     def abort(self) -> None:
         """Cut the connection; an exchange on it ends as broken."""
@@ -155,51 +186,29 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are not of its class
 
     def data_received(self, data: bytes) -> None:
-        """Parse, hand on, and end the exchange where the response does."""
-        receiver, parser = self._receiver, self._parser
-        if receiver is None or parser is None:
-            self.abort()  # an upstream that speaks unasked cannot be trusted with the next request
+        """Hand it on, in slices if it is long."""
+        if len(data) <= self.slice and not self._untaken and not self.left:
+            self._take(data)
             return
-        body = self._body = []
-        try:
-            if self._bodiless:
-                data = self._feed_head(parser, data)
-            else:
-                parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._complete:
-                upgrade = isinstance(error, httptools.HttpParserUpgrade)
-                reason = "it changes the protocol unasked" if upgrade else str(error)
-                self._end(f"its response is not valid HTTP ({reason})", reusable=False)
-                self.abort()
-                return
-            self._surplus = True
-        if not self._in_body and not self._complete:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD:
-                self._end(f"the head of its response is longer than {MAX_HEAD >> 10} KiB", reusable=False)
-                self.abort()
-                return
-        receiver.data(data, body)
-        if self._complete:
-            self._finish()
+        self._untaken, self._taken = self._untaken[self._taken :] + data, 0
+        if self.left:
+            self._await_turn()
+        elif not self._queued:
+            self.take(time.perf_counter() + TURN_SECONDS)
+        if self._untaken:
+            self._pause_reading()
 
     def eof_received(self) -> None:
         """Leave the rest to `connection_lost`."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """A response that runs to the connection's end is over; any other has broken off."""
+        """The end of the response, once all that came of it is handed on."""
         self.transport = None
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
-        if self._receiver is None:
-            return
-        if self._in_body and not self._head.framed and exc is None:
-            self._end(None, reusable=False)
-        elif self._in_body:
-            self._end("the connection broke off in the middle of its response", reusable=False)
-        else:
-            self._end("the connection broke off before it answered", reusable=False)
+        self._lost = (exc,)
+        self._held_back = False
+        self._go_on()
 
     def pause_writing(self) -> None:
         """See asyncio."""
@@ -260,6 +269,82 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = self._parser is not None and self._parser.should_keep_alive()
         self._complete = True
 
+    # in slices
+
+    def take(self, until: float) -> None:
+        """See `Reading`."""
+        self._queued = False
+        while self._untaken and not self._held_back:
+            start, self._taken = self._taken, self._taken + self.slice
+            piece = self._untaken[start : self._taken]
+            if self._taken >= len(self._untaken):
+                self._untaken = b""
+            self._take(piece)
+            if time.perf_counter() >= until:
+                break
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """See to what comes next: another turn, the end, or more from the upstream."""
+        if self._held_back:
+            return
+        if self._untaken:
+            self._await_turn()
+        elif self._lost is not None:
+            self._tell_lost(self._lost[0])
+        elif self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _await_turn(self) -> None:
+        if not self._queued:
+            self._queued = True
+            (self._left_queue if self.left else self._queue).add(self)
+
+    def _pause_reading(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def _take(self, data: bytes) -> None:
+        """Parse, hand on, and end the exchange where the response does."""
+        receiver, parser = self._receiver, self._parser
+        if receiver is None or parser is None:
+            self.abort()  # an upstream that speaks unasked cannot be trusted with the next request
+            return
+        body = self._body = []
+        try:
+            if self._bodiless:
+                data = self._feed_head(parser, data)
+            else:
+                parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._complete:
+                upgrade = isinstance(error, httptools.HttpParserUpgrade)
+                reason = "it changes the protocol unasked" if upgrade else str(error)
+                self._end(f"its response is not valid HTTP ({reason})", reusable=False)
+                self.abort()
+                return
+            self._surplus = True
+        if not self._in_body and not self._complete:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD:
+                self._end(f"the head of its response is longer than {MAX_HEAD >> 10} KiB", reusable=False)
+                self.abort()
+                return
+        receiver.data(data, body)
+        if self._complete:
+            self._finish()
+
+    def _tell_lost(self, exc: Exception | None) -> None:
+        """A response that runs to the connection's end is over; any other has broken off."""
+        if self._receiver is None:
+            return
+        if self._in_body and not self._head.framed and exc is None:
+            self._end(None, reusable=False)
+        elif self._in_body:
+            self._end("the connection broke off in the middle of its response", reusable=False)
+        else:
+            self._end("the connection broke off before it answered", reusable=False)
+
     # inside
 
     def _feed_head(self, parser: httptools.HttpResponseParser, data: bytes) -> bytes:
@@ -274,6 +359,7 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         """The response is complete."""
         transport = self.transport
+        self._surplus = self._surplus or bool(self._untaken)
         if self._bodiless:
             self._parser = None  # it still waits for the body that the head announced
             http11 = self._head.http_version == "1.1"
@@ -286,5 +372,6 @@ class Connection(asyncio.Protocol):
     def _end(self, problem: str | None, *, reusable: bool) -> None:
         receiver, self._receiver = self._receiver, None
         self._body = []
+        self._untaken = b""
         if receiver is not None:
             receiver.ended(problem, reusable=reusable)

@@ -8,6 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from budgetd.errors import BudgetdError
 from budgetd.proxy.connection import Connection
+from budgetd.proxy.read_queue import LEFT_PAUSE_SECONDS, ReadQueue
 
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 20.0
@@ -32,6 +33,7 @@ class Pool:
         self._tls: ssl.SSLContext | None = None
         self._proxies = getproxies()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._queues = ReadQueue(), ReadQueue(LEFT_PAUSE_SECONDS)
 
     def take(self, url: str) -> Connection | None:
         """An idle connection that still stands, if there is one."""
@@ -107,7 +109,7 @@ class Pool:
         if proxy and not proxy_bypass(host):
             return await self._tunnel(proxy, host, port)
         _, connection = await loop.create_connection(
-            Connection,
+            lambda: Connection(*self._queues),
             host,
             port,
             ssl=self._context() if tls else None,
@@ -134,7 +136,7 @@ class Pool:
             if answer.split(b" ", 2)[1:2] != [b"200"]:
                 line = answer.partition(b"\r\n")[0].decode("latin-1")
                 raise ConnectError(f"the proxy {parts.hostname} did not let us through to {host}: {line}")
-            connection = Connection()
+            connection = Connection(*self._queues)
             secured = await loop.start_tls(transport, connection, self._context(), server_hostname=host)
         except BaseException:
             transport.abort()

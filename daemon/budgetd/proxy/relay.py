@@ -12,6 +12,9 @@ from budgetd.metering import Api, Meter, meter
 from budgetd.proxy.connection import Connection, Head
 from budgetd.proxy.till import Outcome, Ticket
 
+CODED_SLICE = 1024
+"""Bytes of a compressed response that are taken at once: what they are when they are not may be much more."""
+
 REQUEST_ID_HEADERS = (b"request-id", b"x-request-id", b"x-goog-request-id", b"cf-ray")
 """Where providers write their own id of an exchange."""
 
@@ -71,6 +74,7 @@ class Relay:
         self._client = None
         if self.ticket is not None:
             self.ticket.phase = "draining"
+        self.connection.left = True
         self.connection.resume()
 
     def give_up(self) -> None:
@@ -91,6 +95,8 @@ class Relay:
         self._head = head
         if self._api is not None and head.status < 300:
             coding = head.get(b"content-encoding")
+            if coding:
+                self.connection.slice = CODED_SLICE
             self.meter = meter(self._api, head.get(b"content-type"), coding, head.get)
         ticket = self.ticket
         if ticket is not None:
