@@ -86,8 +86,7 @@ class Accounts:
             ledger.flush()
         self.learner = Learner()
         self.learner.seed(queries.learning_rows(ledger.db))
-        recent = list(queries.costs_since(ledger.db, now - MINUTES * 60))
-        self.burn = Burn(recent, queries.first_admitted_at(ledger.db))
+        self._load_burn(now)
         self.paused_at, self.paused_by = _read_paused(queries.get_meta(ledger.db, "paused"))
         for name in queries.paused_limits(ledger.db):
             self.guard.pause(name)
@@ -156,7 +155,8 @@ class Accounts:
             self.desk.settled(entry.opening, closing)
         self.desk.crossed(crossings)
         if closing.cost_nusd:
-            self.burn.add(now, closing.cost_nusd)
+            burn = self.burn if self._counts(entry.case.billing) else self.plan_burn
+            burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
         if entry.reservation is not None:
             self.retry_held(window for window, _ in entry.reservation.parts)
@@ -192,13 +192,19 @@ class Accounts:
         if nusd < 0:
             self.retry_held()
 
+    def now(self) -> float:
+        """The time by which limits count, UTC epoch seconds."""
+        return self.guard.time(self.clock())
+
     # by the rules and by the clock
 
     def configure(self, budget: Budget) -> None:
         """Put other limits in force; thresholds that are passed already fire now."""
         now = self.clock()
         self.ledger.flush()
-        self.budget = budget
+        counted_before, self.budget = self.budget.count_subscription, budget
+        if budget.count_subscription != counted_before:
+            self._load_burn(now)
         since = self.guard.history_since(budget.limits, now)
         starts = self.guard.history_starts(budget.limits, now)
         history = queries.history(
@@ -229,6 +235,16 @@ class Accounts:
         """Turn away whoever is held: nobody can decide any more."""
         for waiting in self.holds:
             self.turn_held_away(waiting, "budgetd was stopped", "It was held, and budgetd was stopped.")
+
+    def _load_burn(self, now: float) -> None:
+        """Begin with the last hour's spending: what counts against limits, and what else went over a plan."""
+        first_at = queries.first_admitted_at(self.ledger.db)
+        recent = list(queries.costs_since(self.ledger.db, now - MINUTES * 60))
+        counted = [(at, nusd) for at, nusd, billing in recent if self._counts(billing)]
+        self.burn = Burn(counted, first_at)
+        self.plan_burn = Burn(
+            [(at, nusd) for at, nusd, billing in recent if not self._counts(billing)], first_at
+        )
 
     # deciding
 
@@ -341,7 +357,7 @@ class Accounts:
 
     def _let_in(self, case: Case, reservation: Reservation | None, now: float) -> Ticket:
         # By the guard's time, which does not go back: a restart then counts it in the same window.
-        admitted_at = reservation.admitted_at if reservation else now
+        admitted_at = reservation.admitted_at if reservation else self.guard.time(now)
         opening = case.opening(admitted_at, reservation)
         model = case.subject.model if case.replaced_model else ""
         ticket = Ticket(case.id, case.candidate, self.ledger.reserve(opening), now, model)

@@ -239,6 +239,13 @@ def test_status_shows_what_is_held_with_what_decides_it(run, views) -> None:
     assert "1 in flight" in out
 
 
+def test_status_tells_money_and_plans_apart(run, views) -> None:
+    assert "plans" not in run("status")[1]
+    burn = msgspec.structs.replace(views.burn(), today_nusd=6_420_000_000, today_plan_nusd=12_100_000_000)
+    views.burn = lambda: burn
+    assert "today $6.42 (and $12.10 over plans), yesterday" in run("status")[1]
+
+
 def test_status_shows_the_alerts_that_fire_and_no_others(run, views) -> None:
     fires = Alert(1, "cap", "critical", "daily", "daily cap reached", 1.0)
     for number, state in enumerate(("snoozed", "acknowledged", "resolved"), 2):

@@ -96,4 +96,4 @@ async def test_corrections_are_no_beginning_of_the_record_and_no_burn(ledger: Le
     settle(ledger, 7)
     assert first_day(ledger.db) == TODAY
     assert first_admitted_at(ledger.db) == T0
-    assert [nusd for _, nusd in costs_since(ledger.db, 0)] == [7]
+    assert [nusd for _, nusd, _ in costs_since(ledger.db, 0)] == [7]

@@ -17,6 +17,19 @@ async def test_a_limit_shows_spent_reserved_cap_reset_and_when_it_is_reached(das
         assert "resets Tue 1 Dec" in seen.text
 
 
+async def test_what_goes_over_plans_stands_beside_the_money(dashboard):
+    async with dashboard(states.busy()) as seen:
+        assert "on plans" not in seen.text
+        burn = states.busy().burn
+        shown = msgspec.structs.replace(burn, today_plan_nusd=states.usd(12.1))
+        seen.daemon.show(burn=shown)
+        await seen.shows("on plans $12.10")
+        assert "today $6.42" in seen.text
+        only = msgspec.structs.replace(shown, minutes_nusd=[0] * 60, plan_minutes_nusd=burn.minutes_nusd)
+        seen.daemon.show(burn=only)
+        await seen.shows("plan: peak")
+
+
 async def test_overrun_is_not_clamped(dashboard):
     async with dashboard(states.tight()) as seen:
         assert "■ 112 % OVER, refusing" in seen.text

@@ -63,6 +63,10 @@ class Guard:
                 shown += heapq.nlargest(SHOWN_EACH, rule.windows.values(), key=attrgetter("spent_nusd"))
         return shown[:SHOWN]
 
+    def time(self, now: float) -> float:
+        """The guard's own time, by which windows begin: it does not go back when the clock does."""
+        return max(now, self._now)
+
     # deciding
 
     def admit(
@@ -158,8 +162,8 @@ class Guard:
         return Refused(window, amount, "room", limit.on_exceed) if amount > window.room_nusd else None
 
     def _advance(self, now: float) -> float:
-        """Open the calendar windows that begin; the guard's own time, which does not go back."""
-        self._now = now = max(now, self._now)
+        """Open the calendar windows that begin; the guard's own time."""
+        self._now = now = self.time(now)
         if now >= self._next_end:
             for rule in self._rules.values():
                 if rule.ends_at is not None and now >= rule.ends_at:
@@ -224,11 +228,11 @@ class Guard:
 
     def history_since(self, limits: Sequence[Limit], now: float) -> float:
         """How far back `configure` needs history: to where the windows of the limits that are new begin."""
-        return min(self.history_starts(limits, now), default=max(now, self._now))
+        return min(self.history_starts(limits, now), default=self.time(now))
 
     def history_starts(self, limits: Sequence[Limit], now: float) -> list[float]:
         """Where the windows of the limits that are new begin: history must not be summed across these."""
-        now = max(now, self._now)
+        now = self.time(now)
         return [Rule(limit, now, self.zone).starts_at for limit in limits if not self._stays(limit)]
 
     def configure(

@@ -56,8 +56,9 @@ def _describe(client: Client, state: Snapshot) -> str:
     lines.append(describe(state.limits) if state.limits else "no limit is set (press e in budgettop)")
     lines += [_held(request) for request in state.in_flight if request.phase == "held"]
     lines += [_block(block, state.at) for block in daemon.blocks]
+    plan = f" (and {format_usd(burn.today_plan_nusd)} over plans)" if burn.today_plan_nusd else ""
     lines.append(
-        f"burn {format_usd(burn.nusd_per_hour)}/h, today {format_usd(burn.today_nusd)},"
+        f"burn {format_usd(burn.nusd_per_hour)}/h, today {format_usd(burn.today_nusd)}{plan},"
         f" yesterday {format_usd(burn.yesterday_nusd)}, this month {format_usd(burn.month_nusd)};"
         f" {sum(request.phase != 'held' for request in state.in_flight)} in flight"
     )

@@ -96,10 +96,11 @@ class DaemonViews:
 
     def _burn(self) -> Burn:
         accounts = self._accounts
-        now = accounts.clock()
+        now = accounts.now()
         day = window_bounds("day", now, accounts.zone)
         month = window_bounds("month", now, accounts.zone)
         today = self._spent(*day)
+        with_plans = queries.spent_between(accounts.ledger.db, *day, subscription=True)
         month_nusd = today + self._spent_before(month[0], day[0])
         return Burn(
             nusd_per_hour=accounts.burn.per_hour(now),
@@ -109,11 +110,13 @@ class DaemonViews:
             month_nusd=month_nusd,
             month_forecast_nusd=accounts.burn.month_forecast(month_nusd, month, now),
             requests_today=queries.requests_between(accounts.ledger.db, *day),
+            today_plan_nusd=with_plans - today,
+            plan_minutes_nusd=accounts.plan_burn.minutes(now),
         )
 
     def _spending(self) -> Spending:
         accounts = self._accounts
-        day = window_bounds("day", accounts.clock(), accounts.zone)
+        day = window_bounds("day", accounts.now(), accounts.zone)
 
         def by(subject: str) -> list[Spend]:
             return queries.spending_by(accounts.ledger.db, subject, *day, SHOWN_SUBJECTS)
@@ -122,7 +125,7 @@ class DaemonViews:
 
     def _limit(self, window: Window) -> Limit:
         accounts, limit = self._accounts, window.limit
-        now = accounts.clock()
+        now = accounts.now()
         return Limit(
             name=limit.name,
             window=limit.window,
@@ -147,11 +150,12 @@ class DaemonViews:
         )
 
     def _spent(self, since: float, until: float) -> int:
-        return queries.spent_between(self._accounts.ledger.db, since, until, subscription=True)
+        """Money: what went over a plan is none."""
+        return queries.spent_between(self._accounts.ledger.db, since, until, subscription=False)
 
     def _spent_before(self, since: float, until: float) -> int:
         """Spending of days that are over, asked for once a minute: little is added to them any more."""
-        state = (self._accounts.clock() // 60, self._accounts.restated)
+        state = (self._accounts.now() // 60, self._accounts.restated)
         if state != self._past_state:
             self._past_state = state
             self._past.clear()

@@ -109,10 +109,12 @@ def first_admitted_at(db: sqlite3.Connection) -> float | None:
     return row[0] if row else None
 
 
-def costs_since(db: sqlite3.Connection, since: float) -> Iterator[tuple[float, int]]:
-    """(time settled, nanodollars) of each request admitted since. What an invoice corrected is no burn."""
+def costs_since(db: sqlite3.Connection, since: float) -> Iterator[tuple[float, int, str]]:
+    """(time settled, nanodollars, billing) of each request admitted since. What an invoice corrected is no
+    burn.
+    """
     return db.execute(
-        "select settled_at, cost_nusd from requests"
+        "select settled_at, cost_nusd, billing from requests"
         " where admitted_at >= ? and settled_at is not null and basis <> 'corrected'",
         (since,),
     )

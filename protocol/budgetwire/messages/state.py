@@ -105,16 +105,20 @@ class Alert(State, frozen=True):
 
 
 class Burn(State, frozen=True):
-    """How fast money goes."""
+    """How fast money goes. What goes over a plan stands apart, at what it would cost at API prices."""
 
     nusd_per_hour: int
     minutes_nusd: list[int]
-    """Spending in each of the last 60 minutes, oldest first; the last is the minute that runs."""
+    """Spending in each of the last 60 minutes, oldest first; the last is the minute that runs. With
+    ``count_subscription`` that over a plan is in it."""
     today_nusd: int
     yesterday_nusd: int
     month_nusd: int
     month_forecast_nusd: int | None = None
     requests_today: int = 0
+    today_plan_nusd: int = 0
+    plan_minutes_nusd: list[int] = msgspec.field(default_factory=list[int])
+    """As ``minutes_nusd``, of what is not in it."""
 
 
 class Spend(State, frozen=True):

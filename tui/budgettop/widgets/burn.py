@@ -34,8 +34,13 @@ class BurnPanel(Drawn):
         tall = height - 1 - len(sums)
         if tall < 1:
             return [_rate(burn, width, width - 14), *sums][:height]
-        chart: list[Row] = [[(line, "bar")] for line in spark(burn.minutes_nusd, width, tall)]
+        chart: list[Row] = [[(line, "bar")] for line in spark(_minutes(burn), width, tall)]
         return [_rate(burn, width, 0), *chart, *sums]
+
+
+def _minutes(burn: Burn) -> list[int]:
+    """What is drawn: money; where there was none, what went over plans."""
+    return burn.minutes_nusd if any(burn.minutes_nusd) else burn.plan_minutes_nusd or burn.minutes_nusd
 
 
 def _rate(burn: Burn, width: int, chart_width: int) -> Row:
@@ -43,16 +48,20 @@ def _rate(burn: Burn, width: int, chart_width: int) -> Row:
     row: Row = [(rate, "strong")]
     if chart_width > 0:
         chart = min(chart_width, width - cell_len(rate) - 2)
-        return [*row, ("  ", ""), *((line, "bar") for line in spark(burn.minutes_nusd, chart, 1))]
-    peak = f"peak {format_usd(max(burn.minutes_nusd, default=0))}/min"
+        return [*row, ("  ", ""), *((line, "bar") for line in spark(_minutes(burn), chart, 1))]
+    peak = f"peak {format_usd(max(_minutes(burn), default=0))}/min"
+    if not any(burn.minutes_nusd) and any(burn.plan_minutes_nusd):
+        peak = f"plan: {peak}"
     gap = width - cell_len(rate) - cell_len(peak)
     return [*row, (" " * gap, ""), (peak, "faint")] if gap > 1 else row
 
 
 def _pairs(burn: Burn) -> list[list[Piece]]:
     month_end = "" if burn.month_forecast_nusd is None else f"≈ {format_usd(burn.month_forecast_nusd)}"
+    plan: list[list[Piece]] = [[("on plans ", "faint"), (format_usd(burn.today_plan_nusd), "")]]
     pairs: list[list[Piece]] = [
         [("today ", "faint"), (format_usd(burn.today_nusd), "strong")],
+        *(plan if burn.today_plan_nusd else []),
         [("yesterday ", "faint"), (format_usd(burn.yesterday_nusd), "")],
         [("month ", "faint"), (format_usd(burn.month_nusd), "strong")],
     ]
@@ -83,4 +92,4 @@ def _line(burn: Burn, width: int) -> list[Row]:
         if cells(row) + cells(sums) + cells(pair) + 2 <= width - 8:
             sums += [("  ", ""), *pair]
     chart = width - cells(row) - cells(sums) - 1
-    return [[*row, (" ", ""), *((line, "bar") for line in spark(burn.minutes_nusd, chart, 1)), *sums]]
+    return [[*row, (" ", ""), *((line, "bar") for line in spark(_minutes(burn), chart, 1)), *sums]]
