@@ -27,12 +27,14 @@ from budgetd.ledger.lock import LedgerLock, lock
 from budgetd.ledger.problems import reading_errors
 from budgetd.ledger.writer import Ledger
 from budgetd.ledger_watch import LedgerWatch
+from budgetd.metering.text import count_here, count_with
 from budgetd.price_keeper import PriceKeeper
 from budgetd.proxy.forward import Forwarder
 from budgetd.proxy.listener import Listener
 from budgetd.proxy.pool import Pool
 from budgetd.receipts import Receipts
 from budgetd.steering import Steering
+from budgetd.token_counter import TokenCounter
 from budgetwire.messages import VERSION, Welcome
 from budgetwire.places import Places
 
@@ -64,6 +66,7 @@ class Daemon:
         self._listener: Listener | None = None
         self._control: ControlServer | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._tokens = TokenCounter()
         self._stale: set[Part] = set()
         self._pushing: asyncio.TimerHandle | None = None
         self._watched: tuple[object, ...] = ()
@@ -107,6 +110,7 @@ class Daemon:
         )
         self._outbox.configure(config.alerts, budget.alert_webhook)
         desk.tell(self._outbox)
+        count_with(self._tokens.count)
         self._forwarder = Forwarder(config, self._accounts, Pool())
         self._listener = Listener(self._forwarder, Receipts(self._accounts).find_json)
         await self._listener.start(config.host, config.port)
@@ -141,6 +145,8 @@ class Daemon:
             await self._prices.stop()
         if self._ledger is not None:
             await self._ledger.close()
+        count_with(count_here)
+        self._tokens.close()
         if self._lock is not None:
             self._lock.release()
         if self._ticking is not None:
