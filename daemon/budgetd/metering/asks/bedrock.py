@@ -54,7 +54,6 @@ _CAPS = ("max_tokens", "max_completion_tokens", "max_gen_len", "inference_config
 _CONVERSE = Decoder(_Converse)
 _INVOKE = Decoder(_Invoke)
 
-_PATH = re.compile(r".*?/model/(.+)/([^/]+)$")
 _NAMED = re.compile(r"arn:[^/]*:(?:inference-profile|foundation-model)/(.+)")
 """A full name around one that also goes by itself. Others' last parts are only good for their account."""
 _CLIENT_TOOLS = {"toolSpec", "cachePoint"}
@@ -120,9 +119,7 @@ def invoke(target: str, body: bytes) -> Ask:
 
 def _model(target: str) -> tuple[str, bool]:
     """The model of a path such as ``/model/MODEL/converse-stream``, and whether its answer streams."""
-    match = _PATH.match(target.partition("?")[0])
-    if match is None:
-        return "", False
-    model = unquote(match[1])
+    front, _, verb = target.partition("?")[0].rpartition("/")
+    model = unquote(front.partition("/model/")[2])
     named = _NAMED.fullmatch(model)
-    return name(named[1] if named else model), match[2].endswith("-stream")
+    return name(named[1] if named else model), verb.endswith("-stream")
