@@ -13,6 +13,10 @@ class Unreachable(WireError):  # noqa: N818
     """There is no daemon to talk to: not running, not ours, gone, or silent."""
 
 
+class NoSocket(Unreachable):
+    """Nothing listens at the socket: no daemon runs there, or its socket was removed."""
+
+
 class VersionMismatch(WireError):  # noqa: N818
     """The two sides speak protocols that differ in the major number; the message says which to upgrade."""
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from budgetwire.errors import Unreachable
+from budgetwire.errors import NoSocket, Unreachable
 from budgetwire.peer import peer_of
 
 
@@ -12,10 +12,14 @@ async def reach(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]
     """Connect to the socket of a daemon of this user. Raises Unreachable."""
     try:
         reader, writer = await asyncio.open_unix_connection(path)
-    except FileNotFoundError:
-        reason = f"budgetd is not running: there is no socket at {path}. Start it with: budgetd start"
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoSocket(
+            f"budgetd is not running: there is no socket at {path}. Start it with: budgetd start"
+        ) from None
     except ConnectionRefusedError:
-        reason = f"budgetd is not running: nothing listens at {path}. Start it with: budgetd start"
+        raise NoSocket(
+            f"budgetd is not running: nothing listens at {path}. Start it with: budgetd start"
+        ) from None
     except PermissionError:
         reason = f"The socket at {path} is not yours: the budgetd there belongs to another user."
     except OSError as error:

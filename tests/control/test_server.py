@@ -1,7 +1,10 @@
 """Handshake, calls, and what happens to clients that break the rules."""
 
 import asyncio
+import contextlib
 import os
+import shutil
+import stat
 from typing import Any
 
 import msgpack
@@ -15,6 +18,7 @@ from budgetwire.messages import Call, Pause, SendTest, SetLimit
 from budgetwire.peer import Credentials
 from control.fakes import WELCOME, serving
 from control.raw import HELLO, greeted, raw
+from support.stream import PATIENCE
 
 
 async def test_hello_is_answered_by_a_welcome(path):
@@ -280,6 +284,47 @@ async def test_more_connections_than_allowed_are_told_so(path, monkeypatch):
             async with raw(path, HELLO) as fourth:
                 if (await fourth.read())["type"] == "welcome":
                     break
+
+
+async def until_welcome(path) -> None:
+    """Wait until a client is welcomed there."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                async with raw(path, HELLO) as client:
+                    assert (await client.read())["type"] == "welcome"
+                    return
+            await asyncio.sleep(0.01)
+
+
+async def test_a_socket_that_was_removed_is_made_again(path, monkeypatch):
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.01)
+    async with serving(path), greeted(path) as first:
+        for _ in range(2):
+            shutil.rmtree(path.parent)
+            await until_welcome(path)
+            assert stat.filemode(path.lstat().st_mode) == "srw-------"
+            assert stat.filemode(path.parent.lstat().st_mode) == "drwx------"
+            await first.send({"type": "pause", "id": 1})
+            assert (await first.read())["type"] == "reply"
+    assert not path.exists()
+
+
+async def test_a_socket_that_cannot_be_made_again_is_logged_once_and_tried_until_it_can(
+    path, monkeypatch, caplog
+):
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.01)
+    async with serving(path):
+        shutil.rmtree(path.parent)
+        path.parent.write_text("in the way")
+        async with asyncio.timeout(PATIENCE):
+            while "cannot be made again" not in caplog.text:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # it is tried again
+        path.parent.unlink()
+        await until_welcome(path)
+    assert caplog.text.count("cannot be made again") == 1
+    assert caplog.text.count("it is there again") == 1
 
 
 async def test_another_user_is_turned_away(path, monkeypatch):

@@ -111,6 +111,16 @@ class Connection:
                 waiting.cancel()
             await self._close()
 
+    async def turn_away(self, error: Error) -> None:
+        """Tell a client that is not served why. It is given the time to say hello: closing a connection with
+        bytes unread would cut it, and the client would not see the error.
+        """
+        self._writer.write(codec.encode(error))
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._reader.read(_READ_BYTES)
+        await self._close()
+
     async def dismiss(self, error: Error) -> None:
         """Tell the client why the connection ends, and close it whether that is read or not."""
         if not self._writer.is_closing():

@@ -32,7 +32,7 @@ class Doorway:
         try:
             _clear(path)
             self.socket = _listen(path)
-            self._inode = path.stat().st_ino
+            self._made = path.lstat()
         except OSError as error:
             os.close(self._lock)
             raise ControlError(f"The control socket {path} cannot be opened: {error}.") from None
@@ -40,11 +40,18 @@ class Doorway:
             os.close(self._lock)
             raise
 
+    def is_there(self) -> bool:
+        """Whether clients can find the socket: it, or its folder, may have been removed."""
+        try:
+            return os.path.samestat(self._path.lstat(), self._made)
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Stop listening, and take the socket and the lock away; once."""
         self.socket.close()
-        with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:
+        if self.is_there():
+            with contextlib.suppress(OSError):
                 self._path.unlink()
         os.close(self._lock)
 
@@ -61,7 +68,7 @@ def _make_private(folder: Path) -> None:
 
 
 def _lock(path: Path) -> int:
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

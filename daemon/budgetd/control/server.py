@@ -4,6 +4,8 @@
 """
 
 import asyncio
+import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -29,8 +31,12 @@ __all__ = [
 
 MAX_CONNECTIONS = 64
 """More clients than this at once are turned away."""
+LOOK_SECONDS = 0.5
+"""How often the server looks whether its socket is still there."""
 STOP_SECONDS = 5.0
 """How long a call that is being done may go on when the server stops."""
+
+log = logging.getLogger(__name__)
 
 
 class ControlServer:
@@ -61,12 +67,16 @@ class ControlServer:
         self._clock = clock
         self._doorway: Doorway | None = None
         self._server: asyncio.Server | None = None
+        self._stopping = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
         self._connections: dict[asyncio.Task[None], Connection] = {}
+        self._served = 0
+        """Those that were not turned away."""
 
     async def start(self) -> None:
         """Open the socket and serve. Raises AlreadyRunning, or ControlError with what stands in the way."""
-        self._doorway = Doorway(self._path)
-        self._server = await asyncio.start_unix_server(self._come_in, sock=self._doorway.socket)
+        await self._open()
+        self._watch = asyncio.create_task(self._keep_open(), name="control: socket")
 
     def changed(self, *parts: Part) -> None:
         """Say that these parts of the state changed; cheap, and to be called as often as it happens."""
@@ -78,6 +88,9 @@ class ControlServer:
 
         Calls that are being done have a few seconds to end.
         """
+        self._stopping.set()
+        if self._watch:
+            await self._watch
         if self._server:
             self._server.close()
         if tasks := list(self._connections):
@@ -87,6 +100,36 @@ class ControlServer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        self._close_socket()
+
+    async def _open(self) -> None:
+        self._doorway = Doorway(self._path)
+        self._server = await asyncio.start_unix_server(self._come_in, sock=self._doorway.socket)
+
+    async def _keep_open(self) -> None:
+        """Make the socket again where it was removed. Connections that stand go on."""
+        problem = ""
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
+            if self._stopping.is_set() or (self._doorway and self._doorway.is_there()):
+                continue
+            # Closed first: it removes its socket by name, which will be that of the new one.
+            self._close_socket()
+            try:
+                await self._open()
+            except (ControlError, OSError) as error:
+                if str(error) != problem:
+                    log.error("the control socket was removed and cannot be made again: %s", error)  # noqa: TRY400
+                problem = str(error)
+            else:
+                log.warning("the control socket was removed; it is there again: %s", self._path)
+                problem = ""
+
+    def _close_socket(self) -> None:
+        if self._server:
+            self._server.close()
+            self._server = None
         if self._doorway:
             self._doorway.close()
             self._doorway = None
@@ -112,9 +155,13 @@ class ControlServer:
 
     async def _serve(self, connection: Connection, peer: Credentials) -> None:
         if peer.uid != os.getuid():
-            await connection.dismiss(Error(code="failed", message="This budgetd belongs to another user."))
-        elif len(self._connections) > MAX_CONNECTIONS:
+            await connection.turn_away(Error(code="failed", message="This budgetd belongs to another user."))
+        elif self._served >= MAX_CONNECTIONS:
             message = f"budgetd has {MAX_CONNECTIONS} connections already; close one."
-            await connection.dismiss(Error(code="failed", message=message))
+            await connection.turn_away(Error(code="failed", message=message))
         else:
-            await connection.run()
+            self._served += 1
+            try:
+                await connection.run()
+            finally:
+                self._served -= 1

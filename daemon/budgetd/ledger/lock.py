@@ -12,6 +12,8 @@ from pathlib import Path
 from budgetd.errors import StartError
 
 _MOST_BYTES = 64
+_PROCESSES = Path("/proc")
+"""Where Linux shows what each process has open."""
 
 
 class LedgerLock:
@@ -50,7 +52,7 @@ def lock(ledger_path: Path) -> LedgerLock:
         lock = LedgerLock(path, descriptor, _read(descriptor)[1])
         lock.note(lock.left_at)
     except BlockingIOError:
-        pid = _read(descriptor)[0]
+        pid = _holder(descriptor)
         os.close(descriptor)
         raise StartError(
             f"another budgetd{f' (process {pid})' if pid else ''} uses {ledger_path}."
@@ -63,7 +65,9 @@ def lock(ledger_path: Path) -> LedgerLock:
 
 
 def holder(ledger_path: Path) -> int | None:
-    """The process of the daemon that has this ledger; None if none has it, 0 if its number is not known."""
+    """The process of the daemon that has this ledger; None if none has it, 0 if its number is not known, or
+    is that of another process here (a daemon in a container writes down its number there).
+    """
     try:
         descriptor = os.open(_lock_path(ledger_path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -71,11 +75,34 @@ def holder(ledger_path: Path) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return _read(descriptor)[0]
+        return _holder(descriptor)
     else:
         return None
     finally:
         os.close(descriptor)
+
+
+def _holder(descriptor: int) -> int:
+    """The process on record in a lock file that is taken, if it is one that has the file open; else 0."""
+    pid = _read(descriptor)[0]
+    return pid if pid and _has_open(pid, os.fstat(descriptor)) else 0
+
+
+def _has_open(pid: int, lock_file: os.stat_result) -> bool:
+    if not (_PROCESSES / "self/fd").exists():  # not Linux: the number is believed
+        return True
+    try:
+        opened = list((_PROCESSES / str(pid) / "fd").iterdir())
+    except OSError:
+        return False
+    return any(_is_same(each, lock_file) for each in opened)
+
+
+def _is_same(path: Path, file: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.stat(), file)
+    except OSError:
+        return False
 
 
 def _read(descriptor: int) -> tuple[int, int]:
