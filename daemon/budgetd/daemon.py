@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from budgetd.control.needs import Part
 from budgetd.control.presses import Presses
 from budgetd.control.server import ControlServer
 from budgetd.control.views import DaemonViews
-from budgetd.errors import ConfigError
+from budgetd.errors import BudgetdError, ConfigError
 from budgetd.ledger import queries
 from budgetd.ledger.lock import LedgerLock, lock
 from budgetd.ledger.problems import reading_errors
@@ -42,9 +43,6 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
 """How often the running costs of what streams are shown anew."""
-
-GRACE_SECONDS = 5.0
-"""How long requests in flight may go on when the daemon is told to stop."""
 
 PUSH_SECONDS = 0.02
 """How long a change waits for company before it is shown."""
@@ -67,6 +65,7 @@ class Daemon:
         self._control: ControlServer | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._tokens = TokenCounter()
+        self._stopped = False
         self._stale: set[Part] = set()
         self._pushing: asyncio.TimerHandle | None = None
         self._watched: tuple[object, ...] = ()
@@ -112,9 +111,9 @@ class Daemon:
         desk.tell(self._outbox)
         count_with(self._tokens.count)
         self._forwarder = Forwarder(config, self._accounts, Pool())
+        self._views = DaemonViews(self._accounts)
         self._listener = Listener(self._forwarder, Receipts(self._accounts).find_json)
         await self._listener.start(config.host, config.port)
-        self._views = DaemonViews(self._accounts)
         self._views.listen = self._listener.address
         commands = Commands(
             self._accounts, Steering(self._accounts), self._outbox, self._budget_file, self._edited
@@ -130,27 +129,77 @@ class Daemon:
         log.info("budgetd %s listens on http://%s", version("budgettop"), self._listener.address)
 
     async def stop(self) -> None:
-        """Stop taking requests, let those in flight end, settle and close everything that was started, also
-        where `start` came to nothing half way.
+        """Refuse new requests, let those in flight end for `drain_seconds` or until `cut`, settle, and close
+        everything that was started, also where `start` came to nothing half way. An error in one step does
+        not keep the others from being done; the first is raised at the end. Once; later calls do nothing.
         """
-        if self._ticking is not None:
-            self._ticking.cancel()
-        if self._listener is not None:
-            self._accounts.stop()
-            await self._listener.stop(GRACE_SECONDS)
-        if self._control is not None:
-            await self._control.stop()
-            await self._outbox.stop()
-            self._screen.close()
-            await self._prices.stop()
-        if self._ledger is not None:
-            await self._ledger.close()
-        count_with(count_here)
-        self._tokens.close()
-        if self._lock is not None:
-            self._lock.release()
+        if self._stopped:
+            return
+        self._stopped = True
+        first: Exception | None = None
+        for step in self._closing_steps():
+            try:
+                done = step()
+                if done is not None:
+                    await done
+            except BudgetdError as error:
+                log.error("stopping: %s", error)  # noqa: TRY400
+                first = first or error
+            except Exception as error:
+                log.exception("stopping: something could not be closed; the rest is")
+                first = first or error
+        if first is not None:
+            raise first
         if self._ticking is not None:
             log.info("budgetd stopped")
+
+    def cut(self) -> None:
+        """Cut requests that still run, now or once the daemon is told to stop."""
+        if self._listener is not None:
+            if running := len(self._accounts.in_flight):
+                log.info("cutting %s", _count(running))
+            self._forwarder.cut()
+
+    def _closing_steps(self) -> Iterator[Callable[[], Awaitable[None] | None]]:
+        """What has to be closed, in this order."""
+        if self._listener is not None:
+            yield self._accounts.stop
+            yield self._end_requests
+        if self._ticking is not None:
+            yield self._stop_ticking
+        if self._control is not None:
+            yield self._control.stop
+            yield self._outbox.stop
+            yield self._screen.close
+            yield self._prices.stop
+        if self._ledger is not None:
+            yield self._ledger.close
+        yield self._stop_counting_tokens
+        if self._lock is not None:
+            yield self._lock.release
+
+    def _stop_counting_tokens(self) -> None:
+        count_with(count_here)
+        self._tokens.close()
+
+    async def _end_requests(self) -> None:
+        """Wait for those that run. Clients of the control socket see it until then."""
+        assert self._listener is not None
+        seconds = self._forwarder.config.drain_seconds
+        self._views.stopping_until = time.time() + seconds
+        self._changed("daemon")
+        if running := len(self._accounts.in_flight):
+            log.info(
+                "stopping: waiting up to %d s for %s; Ctrl-C again or `budgetd stop --now` cuts %s",
+                seconds,
+                _count(running),
+                "it" if running == 1 else "them",
+            )
+        await self._listener.stop(seconds)
+
+    def _stop_ticking(self) -> None:
+        assert self._ticking is not None
+        self._ticking.cancel()
 
     def _welcome(self, listen: str) -> Welcome:
         return Welcome(
@@ -270,6 +319,10 @@ class Daemon:
 
     def _stamps(self) -> tuple[object, ...]:
         return tuple(map(_stamp, (self._places.config, *self._budget_file.candidates)))
+
+
+def _count(running: int) -> str:
+    return "1 request" if running == 1 else f"{running} requests"
 
 
 def _fixed(config: Config) -> dict[str, object]:

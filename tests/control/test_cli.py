@@ -300,5 +300,5 @@ def test_estimates_are_told_model_by_model(run, script) -> None:
 def test_every_command_has_help(run, arguments) -> None:
     code, out, _ = run(*arguments, "--help")
     assert code == 0
-    plain = {"serve", "start", "stop"}
+    plain = {"serve", "start"}
     assert ("Example" in out) == (arguments[0] not in plain)

@@ -92,8 +92,7 @@ def test_an_upstream_of_ones_own_needs_address_and_dialect(tmp_path: Path) -> No
         *(
             (
                 f'[proxy]\nlisten = "127.0.0.1:{port}"\n',
-                f"config.toml, line 2: `proxy.listen`: '127.0.0.1:{port}' is not host:port;"
-                " write 127.0.0.1:8766.",
+                f"line 2: `proxy.listen`: '127.0.0.1:{port}' is not host:port; write 127.0.0.1:8766.",
             )
             for port in ("８７６６", "+8766", "8_766", " 8766", "", "65536", "0" * 5000)
         ),

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from budgetd.daemon import TICK_SECONDS
+from budgetd.errors import LedgerError
+from budgetd.ledger.lock import holder
 from budgetwire.client import Client
 from budgetwire.messages import SetLimit
 from support.daemon import running
@@ -59,3 +61,27 @@ async def test_an_edit_made_here_is_not_reloaded_as_if_someone_else_had_made_it(
             while reloads() == 0:
                 await asyncio.sleep(0.01)
         assert it.daemon._accounts.budget.limits[0].limit_nusd == 3_000_000_000
+
+
+async def test_a_part_that_cannot_be_closed_does_not_keep_the_others_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails_later() -> None:
+        raise LedgerError("the first")
+
+    def fails() -> None:
+        raise ValueError("another")
+
+    async with running(tmp_path, {}) as it:
+        monkeypatch.setattr(it.daemon._listener, "stop", lambda seconds: fails_later())
+        for part in (it.daemon._control, it.daemon._outbox, it.daemon._prices):
+            monkeypatch.setattr(part, "stop", fails)
+        monkeypatch.setattr(it.daemon._screen, "close", fails)
+        it.daemon._accounts.desk.prices_stale(99)
+        assert it.daemon._ledger._beside
+        with pytest.raises(LedgerError, match="the first"):
+            await it.daemon.stop()
+    with sqlite3.connect(it.places.ledger) as db:
+        assert db.execute("select rule from alerts").fetchall() == [("prices_stale",)]
+    assert holder(it.places.ledger) is None
+    assert [record.levelname for record in caplog.records if "stopping" in record.message] == ["ERROR"] * 5

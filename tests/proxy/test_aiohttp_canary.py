@@ -16,7 +16,6 @@ from budgetd.proxy import listener
 
 PRIVATE = {
     "_buffer_paused",
-    "_close",
     "_drain_helper",
     "_force_close",
     "_handler_waiter",
@@ -31,7 +30,7 @@ PRIVATE = {
 }
 """Attributes of a `RequestHandler`."""
 
-OURS = {"_listener", "_serve_next", "_linger", "_tap"}
+OURS = {"_ending", "_listener", "_serve_next", "_linger", "_tap"}
 """What `_Client` adds to them; aiohttp must not come to use these names."""
 
 MESSAGE = {"method", "path", "version", "raw_headers", "should_close", "chunked"}

@@ -264,11 +264,7 @@ async def test_a_connection_drained_to_its_end_is_used_again(home: Path) -> None
         assert len(upstream.connections) == 1
 
 
-async def test_stopping_the_daemon_settles_what_still_drains(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("budgetd.daemon.GRACE_SECONDS", 0.05)
-
+async def test_stopping_the_daemon_settles_what_still_drains(home: Path) -> None:
     async def script(peer: Stream) -> None:
         await peer.request()
         await peer.send(HEAD, START, TEXT)
@@ -279,6 +275,8 @@ async def test_stopping_the_daemon_settles_what_still_drains(
         await client.read(len(HEAD + START + TEXT))
         client.close()
         await until_draining(daemon)
+        forwarder = daemon.daemon._forwarder
+        forwarder.config = msgspec.structs.replace(forwarder.config, drain_seconds=0)
     row = daemon.rows_now()[0]
     assert (row["outcome"], row["basis"]) == ("aborted", "estimated")
     assert row["cost_nusd"] > 0

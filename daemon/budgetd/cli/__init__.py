@@ -10,6 +10,7 @@ from budgetd.cli.config_check import config_check
 from budgetd.cli.export import cost, export
 from budgetd.cli.limits import grant, limits
 from budgetd.cli.prices import prices
+from budgetd.cli.reach import describe
 from budgetd.cli.reconcile import reconcile_spend
 from budgetd.cli.record import audit, estimates
 from budgetd.cli.requests import approve, kill, refuse
@@ -18,7 +19,7 @@ from budgetd.cli.show import env, status
 from budgetd.cli.steer import pause, resume
 from budgetd.cli.sync_pricing import sync_pricing
 from budgetd.errors import BudgetdError
-from budgetwire.errors import Unreachable, WireError
+from budgetwire.errors import NoSocket, Unreachable, WireError
 
 EXAMPLES = """
 \b
@@ -63,6 +64,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:  # Ctrl-C, which is how watching ends
         sys.exit(130)
+    except NoSocket as error:
+        click.echo(f"budgetd: {describe(error)}", err=True)
+        sys.exit(3)
     except Unreachable as error:
         click.echo(f"budgetd: {error}", err=True)
         sys.exit(3)

@@ -14,18 +14,29 @@ from pathlib import Path
 
 import click
 
+from budgetd.cli.call import snapshot
 from budgetd.cli.loop_errors import report_loop_errors
-from budgetd.config import load_config
-from budgetd.errors import BudgetdError, ConfigError, StartError
+from budgetd.cli.reach import find_drain_seconds, find_ledger
+from budgetd.errors import BudgetdError, StartError
 from budgetd.ledger.lock import holder
 from budgetwire.client import Client
-from budgetwire.errors import Unreachable
-from budgetwire.messages import Welcome
+from budgetwire.errors import NoSocket, Unreachable, WireError
+from budgetwire.messages import Snapshot, Welcome
 from budgetwire.places import find_places
 
 START_SECONDS = 60.0
 """A ledger of an older version takes some seconds for each million of its rows."""
-STOP_SECONDS = 45.0
+SOCKET_SECONDS = 10.0
+"""How long `start` waits for a daemon that runs but has no socket."""
+STOP_SECONDS = 40.0
+"""How long `stop` waits beyond `drain_seconds`."""
+
+STOP_EXAMPLES = """
+\b
+Examples:
+  budgetd stop         requests that run may end first
+  budgetd stop --now   they are cut, and what they have cost so far is counted
+"""
 
 
 @click.command()
@@ -39,10 +50,16 @@ def serve(log_file: Path | None) -> None:
     async def run() -> None:
         daemon = Daemon(places)
         told = asyncio.Event()
+
+        def tell() -> None:
+            if told.is_set():
+                daemon.cut()
+            told.set()
+
         loop = asyncio.get_running_loop()
         report_loop_errors(loop)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, told.set)
+            loop.add_signal_handler(number, tell)
         try:
             await daemon.start()
             await told.wait()
@@ -57,7 +74,7 @@ def serve(log_file: Path | None) -> None:
 def start() -> None:
     """Run in the background; returns once it answers."""
     places = find_places()
-    if welcome := _answering(places.socket):
+    if welcome := _running(places.socket):
         click.echo(f"budgetd is running already (process {welcome.pid}, http://{welcome.listen}).")
         return
     with tempfile.TemporaryFile() as complaints:
@@ -83,44 +100,94 @@ def start() -> None:
         raise StartError(said.splitlines()[-1] if said else f"it ended at once; see {places.log}.")
 
 
-@click.command()
-def stop() -> None:
-    """Stop the daemon; requests in flight may end first."""
-    welcome = asyncio.run(_greet(find_places().socket))
-    ledger_path = _ledger_path()
+@click.command(epilog=STOP_EXAMPLES)
+@click.option("--now", is_flag=True, help="Cut requests that still run, also where an earlier stop waits.")
+def stop(now: bool) -> None:
+    """Stop the daemon. Requests that run may end first, for drain_seconds of config.toml."""
+    ledger_path = find_ledger()
+    pid, state = _whom_to_stop(ledger_path)
+    running = sum(each.phase != "held" for each in state.in_flight) if state else 0
+    until = state.daemon.stopping_until if state else None
+    seconds = float(find_drain_seconds()) if until is None else max(0.0, until - time.time())
     with contextlib.suppress(ProcessLookupError):
-        os.kill(welcome.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
+        if until is None or now:
+            os.kill(pid, signal.SIGTERM)
+        if now:
+            os.kill(pid, signal.SIGINT)  # another signal, for two of a kind may become one
+    if running and not now:
+        what = "1 request is" if running == 1 else f"{running} requests are"
+        click.echo(
+            f"{what} still running; waiting up to {seconds:.0f} s (`budgetd stop --now` cuts"
+            f" {'it' if running == 1 else 'them'})."
+        )
+    patience = STOP_SECONDS + (0.0 if now else seconds)
+    deadline = time.monotonic() + patience
     # The lock tells, not the process: a dead one whose parent sleeps still has its number.
     while holder(ledger_path) is not None:
         if time.monotonic() > deadline:
-            raise BudgetdError(f"process {welcome.pid} is still there after {STOP_SECONDS:.0f} s.")
+            raise BudgetdError(
+                f"process {pid} is still there after {patience:.0f} s."
+                + ("" if now else " `budgetd stop --now` cuts requests that still run.")
+            )
         time.sleep(0.02)
     click.echo("budgetd stopped.")
 
 
-async def _greet(socket: Path) -> Welcome:
-    """What the running daemon says of itself. Raises WireError."""
-    client = await Client.connect(socket, "budgetd")
-    await client.close()
-    return client.welcome
+def _running(socket: Path) -> Welcome | None:
+    """What the running daemon says of itself; None if none runs. One that has no socket is just starting or
+    stopping, or makes its socket again, and is waited for. Raises StartError where that does not help.
+    """
+    with contextlib.suppress(NoSocket):
+        client, state = snapshot()
+        if state.daemon.stopping_until is None:
+            return client.welcome
+        raise StartError(
+            f"budgetd (process {client.welcome.pid}) is stopping and waits for requests that still run."
+            " `budgetd stop` waits for it, `budgetd stop --now` cuts them; then start it again."
+        )
+    deadline = time.monotonic() + SOCKET_SECONDS
+    while (pid := holder(find_ledger())) is not None:
+        if welcome := _answering(socket):
+            return welcome
+        if time.monotonic() > deadline:
+            which = f" (process {pid})" if pid else ""
+            raise StartError(
+                f"it is running already{which}, but there is no socket at {socket}, and it has made none for"
+                f" {SOCKET_SECONDS:.0f} s; see {find_places().log}. `budgetd stop` stops it all the same."
+            )
+        time.sleep(0.05)
+    return None
 
 
 def _answering(socket: Path) -> Welcome | None:
-    """The same, if one runs."""
+    """What a daemon says of itself, if one answers by now."""
+
+    async def greet() -> Welcome:
+        client = await Client.connect(socket, "budgetd")
+        await client.close()
+        return client.welcome
+
     try:
-        return asyncio.run(_greet(socket))
+        return asyncio.run(greet())
     except Unreachable:
         return None
 
 
-def _ledger_path() -> Path:
-    """Where the running daemon's ledger is; a configuration that was spoilt since does not matter."""
-    places = find_places()
+def _whom_to_stop(ledger_path: Path) -> tuple[int, Snapshot | None]:
+    """The daemon's process and, if it can be asked, its state. Raises WireError where none runs."""
     try:
-        return load_config(places.config).ledger_path or places.ledger
-    except ConfigError:
-        return places.ledger
+        client, state = snapshot()
+    except WireError:
+        pid = holder(ledger_path)
+        if pid is None:
+            raise
+        if not pid:
+            raise BudgetdError(
+                f"a budgetd uses {ledger_path}, but its process cannot be told: it may be in a container."
+                " Stop it where it was started."
+            ) from None
+        return pid, None
+    return client.welcome.pid, state
 
 
 def _log_to(path: Path | None) -> None:

@@ -52,6 +52,11 @@ def _describe(client: Client, state: Snapshot) -> str:
     lines = [f"budgetd {welcome.daemon} on http://{daemon.listen}, process {welcome.pid}"]
     if daemon.paused_at is not None:
         lines.append(f"PAUSED by {daemon.paused_by} at {clock(daemon.paused_at)}; `budgetd resume` ends it")
+    if daemon.stopping_until is not None:
+        lines.append(
+            f"STOPPING: requests that still run may go on until {clock(daemon.stopping_until)[-5:]};"
+            " `budgetd stop --now` cuts them"
+        )
     lines += [f"! {error}" for error in (daemon.config_error, daemon.ledger_error) if error]
     lines.append(describe(state.limits) if state.limits else "no limit is set (press e in budgettop)")
     lines += [_held(request) for request in state.in_flight if request.phase == "held"]

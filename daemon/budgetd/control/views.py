@@ -42,6 +42,7 @@ class DaemonViews:
         self.config_error = ""
         self._unreadable = ""
         """Why the ledger could not be read when it was last asked; empty if it could."""
+        self.stopping_until: float | None = None
         self._past: dict[tuple[float, float], int] = {}
         self._past_state = (0.0, 0)
 
@@ -56,6 +57,7 @@ class DaemonViews:
             config_error=self.config_error,
             ledger_error=accounts.ledger.failure or self._unreadable,
             blocks=[_block(block) for block in accounts.blocks],
+            stopping_until=self.stopping_until,
         )
 
     def limits(self) -> list[Limit]:

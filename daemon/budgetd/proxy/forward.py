@@ -9,6 +9,7 @@ import contextlib
 import socket
 import struct
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -31,6 +32,9 @@ from budgetd.proxy.session import Session
 from budgetd.proxy.till import Candidate, Ticket, Till, Turned
 from budgetd.proxy.websocket import Handshake, HandshakeError
 
+CUT_SECONDS = 5.0
+"""How long connections that were cut may take to end."""
+
 
 class Forwarder:
     """Forwards requests to the upstreams of a configuration."""
@@ -44,8 +48,14 @@ class Forwarder:
         self._sessions: set[Session] = set()
         self._hosts: dict[str, bytes] = {}
         self._room = BodyRoom()
-        self._emptied: asyncio.Event | None = None
-        """Set when nothing is in flight any more, once `stop` waits for that."""
+        self._handling = 0
+        """Requests from their admission to the end of their response, or until their client left."""
+        self._stopping = False
+        """New requests are refused."""
+        self._cut = False
+        """Those that run are not waited for any more."""
+        self._progress = asyncio.Event()
+        """Set when `stop` has to look again: nothing runs any more, or nothing is waited for."""
 
     async def handle(self, request: Incoming) -> bool:
         """Answer one request; whether its connection can carry another."""
@@ -63,6 +73,18 @@ class Forwarder:
         if wants_socket(request.seen):
             return await self._upgrade(request, route)
         body, whole = await self._read(request)
+        if self._stopping:
+            request.answer(wording.stopping(route))
+            return False
+        self._handling += 1
+        try:
+            return await self._forward(request, route, body, whole)
+        finally:
+            self._handling -= 1
+            self._check_empty()
+
+    async def _forward(self, request: Incoming, route: Route, body: bytes, whole: bool) -> bool:
+        """Admit a request that has been read, send it and relay the response."""
         ticket: Ticket | None = None
         if route.billable:
             admitted = await admit(self._till, self._candidate(request, route, body, whole))
@@ -85,21 +107,27 @@ class Forwarder:
                 relay.silent = True
                 relay.connection.abort()
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Let what runs come to its end, for so long; then cut it, which settles it."""
-        self._emptied = asyncio.Event()
+    async def stop(self, drain_seconds: float) -> None:
+        """Refuse new requests and let those that run come to their end, also where the client has left, for
+        so long or until `cut` is called; then cut them, which settles them.
+        """
+        self._stopping = True
         for session in list(self._sessions):
             session.retire()
-        if self._active or self._sessions:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), grace_seconds)
-            for relay in list(self._active):
-                relay.connection.abort()
-            for session in list(self._sessions):
-                session.stop()
-        if self._active or self._sessions:
-            await self._emptied.wait()
+        self._check_empty()
+        await self._wait(lambda: not self._runs or self._cut, drain_seconds)
+        self._cut = True
+        for relay in list(self._active):
+            relay.connection.abort()
+        for session in list(self._sessions):
+            session.stop()
+        await self._wait(lambda: not self._active and not self._sessions, CUT_SECONDS)
         self._pool.close()
+
+    def cut(self) -> None:
+        """Wait no longer for what runs, now or once `stop` is called."""
+        self._cut = True
+        self._progress.set()
 
     async def _read(self, request: Incoming) -> tuple[bytes, bool]:
         """The body, or as much of it as may be held; whether that is all."""
@@ -166,7 +194,10 @@ class Forwarder:
                     return None
                 route, body = changed
             connection = await self._connect(request, route)
-            if connection is not None:
+            if connection is not None and self._cut:
+                connection.abort()
+                request.answer(wording.stopping(route))
+            elif connection is not None:
                 relay = self._send(request, route, connection, ticket, body, whole)
             return relay
         finally:
@@ -233,6 +264,9 @@ class Forwarder:
         if route.api is None or request.tap is None:
             request.answer(wording.no_websocket(route))
             return False
+        if self._stopping:
+            request.answer(wording.stopping(route))
+            return False
         connection = await self._connect(request, route)
         if connection is None or connection.transport is None:
             return False
@@ -262,6 +296,8 @@ class Forwarder:
     async def _attend(self, session: Session) -> None:
         """Stay with a session to its end."""
         self._sessions.add(session)
+        if self._stopping:
+            session.retire()
         try:
             await session.run()
         finally:
@@ -326,12 +362,27 @@ class Forwarder:
                 _close_with_reset(request.transport)
             request.transport.close()
             return False
-        request.answer(wording.not_answered(route, None if relay.silent else relay.problem))
+        if self._cut:
+            request.answer(wording.stopped(route))
+        else:
+            request.answer(wording.not_answered(route, None if relay.silent else relay.problem))
         return True
 
+    @property
+    def _runs(self) -> bool:
+        return bool(self._handling or self._active or self._sessions)
+
     def _check_empty(self) -> None:
-        if self._emptied is not None and not self._active and not self._sessions:
-            self._emptied.set()
+        if self._stopping and not (self._active or self._sessions):
+            self._progress.set()
+
+    async def _wait(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until it is so, or for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not ready():
+                    self._progress.clear()
+                    await self._progress.wait()
 
     def _host(self, upstream: Upstream) -> bytes:
         host = self._hosts.get(upstream.url)

@@ -77,14 +77,16 @@ class Listener:
             for suffix in ((b":%d" % bound,) if bound != 80 else (b":80", b""))
         )
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Take no more requests, let those in flight end (for so long), close."""
+    async def stop(self, drain_seconds: float) -> None:
+        """Take no more connections, let requests in flight end as `Forwarder.stop` does, close."""
         if self._server is None or self._clients is None:
             return
         self._server.close()
         self._clients.pre_shutdown()
-        await self._forwarder.stop(grace_seconds)
-        await self._clients.shutdown(1.0)
+        try:
+            await self._forwarder.stop(drain_seconds)
+        finally:
+            await self._clients.shutdown(1.0)
 
     async def serve(self, client: "_Client", message: RawRequestMessage, payload: StreamReader) -> bool:
         """Answer one request; whether the connection can carry another."""
@@ -161,11 +163,12 @@ class Listener:
 class _Client(RequestHandler):
     """One client's connection. Its requests are answered one after another by one task."""
 
-    __slots__ = ("_listener", "_tap")
+    __slots__ = ("_ending", "_listener", "_tap")
 
     def __init__(self, listener: Listener, server: web.Server, **settings: Any) -> None:
         super().__init__(server, **settings)
         self._listener = listener
+        self._ending = False
         self._tap: Tap | None = None
 
     def tap(self, tap: Tap) -> None:
@@ -176,6 +179,14 @@ class _Client(RequestHandler):
     def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         """See asyncio."""
         return self._tap is not None and self._tap.ended()
+
+    def close(self) -> None:
+        """End once nothing more has been asked. aiohttp's own would also drop what still comes of a body, or
+        of a session.
+        """
+        self._ending = True
+        if self._waiter is not None:
+            self._waiter.cancel()
 
     async def start(self) -> None:
         """Take requests from aiohttp's queue until the connection is to be closed."""
@@ -190,7 +201,7 @@ class _Client(RequestHandler):
 
     async def _serve_next(self) -> bool:
         if not self._messages:
-            if self._close:
+            if self._ending:
                 return False
             self._waiter = self._loop.create_future()
             try:

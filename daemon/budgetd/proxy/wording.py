@@ -71,6 +71,21 @@ def not_answered(route: Route, problem: str | None) -> bytes:
     return failure(504 if problem is None else 502, route.upstream.dialect, message, retry=True)
 
 
+def stopping(route: Route) -> bytes:
+    """It came, or could be sent, only after budgetd had been told to stop."""
+    message = "budgetd is being stopped. The request was not sent."
+    return failure(503, route.upstream.dialect, message, retry=True, close=True)
+
+
+def stopped(route: Route) -> bytes:
+    """It was sent, and budgetd stopped before anything came back."""
+    message = (
+        f"budgetd was stopped before {route.upstream.name} answered. The request was sent once;"
+        " whether it was processed is not known."
+    )
+    return failure(503, route.upstream.dialect, message, retry=True, close=True)
+
+
 def killed(route: Route, *, close: bool) -> bytes:
     """Its owner cut it before anything came back."""
     return refusal(route.api, route.upstream.dialect, KILLED, close=close)

@@ -168,6 +168,8 @@ class Daemon(State, frozen=True):
     """Why nothing can be recorded, so that nothing that costs is let through; empty when all is well."""
     blocks: list[Block] = msgspec.field(default_factory=list[Block])
     """What is refused because it would repeat a killed request, the oldest first."""
+    stopping_until: float | None = None
+    """How long requests that still run are waited for; None unless budgetd was told to stop."""
 
 
 class Request(State, frozen=True):

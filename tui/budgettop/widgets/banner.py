@@ -33,6 +33,11 @@ class Banner(Drawn):
             line = f" ‖ Paused since {since}{who}: what can cost is refused. space resumes."
             rows.append([(text.fit(line, width), "paused")])
         daemon = view.snapshot.daemon if view.snapshot else None
+        if daemon and daemon.stopping_until is not None and view.stand == "live":
+            until = text.clock(daemon.stopping_until, view.zone, seconds=True)
+            rows += _warning(
+                f"budgetd is stopping: requests that still run may go on until {until}.", "near", width
+            )
         if daemon and daemon.ledger_error:
             rows += _warning(f"What can cost is refused: {daemon.ledger_error}", "over", width)
         if daemon and daemon.config_error:
