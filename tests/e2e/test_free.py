@@ -27,6 +27,18 @@ FREE = [
     ("POST", "/v1/responses/input_tokens", b'{"model":"gpt-5","input":"hi"}'),
     ("POST", "/v1beta/models/gemini-2.5-pro:countTokens", b'{"contents":[]}'),
     ("POST", "/v1/files", b"a file"),
+    ("POST", "/api/event_logging/batch", b'{"events":[]}'),
+    ("POST", "/api/claude_code/metrics", b'{"metrics":[]}'),
+]
+
+COSTS = [
+    ("POST", "/v1/files/..%2fmessages"),
+    ("POST", "/v1/chat/completions/."),
+    ("PUT", "/v1/files/../responses"),
+    ("POST", "/v1beta/models/gemini-2.5-pro%3AgenerateContent"),
+    ("POST", "/openai/v1/models/black-forest-labs/flux-schnell/predictions"),
+    ("POST", "/openai/v1/workflows/accounts/fireworks/models/flux-1-dev-fp8/text_to_image"),
+    ("POST", "/v1/videos"),
 ]
 
 
@@ -73,6 +85,18 @@ def test_what_is_free_passes_unchanged(
     assert received.raw == bytes(served.sent)
 
 
+@pytest.mark.parametrize(("method", "target"), COSTS)
+def test_what_is_not_listed_as_free_is_refused(
+    background: Background, home: Home, upstream: Keeping, client: Stream, method: str, target: str
+) -> None:
+    body = b'{"model":"m","messages":[],"prompt":"a cat"}'
+    before = len(upstream.served)
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {home.address}", f"Content-Length: {len(body)}"]
+    background.run(client.send("\r\n".join([*lines, "", ""]).encode() + body))
+    assert background.run(client.response(method)).status in {400, 402}
+    assert len(upstream.served) == before
+
+
 def test_the_sdks_count_and_list_for_nothing(home: Home) -> None:
     with anthropic.Anthropic(base_url=home.url, api_key="sk-test") as claude:
         counted = claude.messages.count_tokens(
@@ -88,6 +112,6 @@ def test_the_sdks_count_and_list_for_nothing(home: Home) -> None:
 
 
 def test_nothing_of_it_is_counted(home: Home) -> None:
-    assert home.rows() == []
+    assert [row for row in home.rows() if row["outcome"] != "refused"] == []
     assert home.spent() == 0
     assert home.state().burn.today_nusd == 0
