@@ -20,6 +20,7 @@ from budgetd.budget.guard import Guard
 from budgetd.budget.limits import UNREAD, Subject
 from budgetd.budget_file import Budget
 from budgetd.case import Case, Entry
+from budgetd.clock_steps import Behind, correct_dates
 from budgetd.config import Billing
 from budgetd.errors import NotSyncedError
 from budgetd.holds import Counter, Holds, Waiting, counter_of
@@ -78,8 +79,13 @@ class Accounts:
         self.restated = 0
         """How often something settled was counted anew: sums of the past may have changed."""
         now = clock()
+        dates = correct_dates(ledger, now)
         self.desk = Desk(ledger, clock, changed, zone)
         self.desk.configure(alerts)
+        if isinstance(dates, Behind):
+            self.guard.roll(dates.newest)
+        elif dates.requests:
+            self.desk.clock_was_ahead(dates.requests, dates.last)
         left, cost_nusd = recover(ledger, now)
         if left:
             self.desk.recovered(left, cost_nusd)
@@ -200,19 +206,23 @@ class Accounts:
 
     def configure(self, budget: Budget) -> None:
         """Put other limits in force; thresholds that are passed already fire now."""
+        self._put_in_force(budget, self.guard)
+
+    def _put_in_force(self, budget: Budget, guard: Guard) -> None:
         now = self.clock()
         self.ledger.flush()
         counted_before, self.budget = self.budget.count_subscription, budget
         if budget.count_subscription != counted_before:
             self._load_burn(now)
-        since = self.guard.history_since(budget.limits, now)
-        starts = self.guard.history_starts(budget.limits, now)
+        since = guard.history_since(budget.limits, now)
+        starts = guard.history_starts(budget.limits, now)
         history = queries.history(
             self.ledger.db, since, subscription=budget.count_subscription, starts=starts
         )
-        self.guard.configure(budget.limits, now, history, self.desk.fired_thresholds)
+        guard.configure(budget.limits, now, history, self.desk.fired_thresholds)
         granted = queries.grants(self.ledger.db)
-        self.guard.restore_grants((each.limit, each.subject, each.at, each.nusd) for each in granted)
+        guard.restore_grants((each.limit, each.subject, each.at, each.nusd) for each in granted)
+        self.guard = guard
         self.desk.crossed(self.guard.crossed())
         self.desk.review(budget.limits, self.guard)
         self.changed("limits")
@@ -221,6 +231,10 @@ class Accounts:
     def tick(self) -> None:
         """Open the windows that have begun, turn away whoever was held too long. To be called often."""
         now = self.clock()
+        if self.guard.is_ahead(now):
+            self._go_back(now)
+        else:
+            self.desk.clock_is_behind(None)
         if self.guard.roll(now):
             self.changed("limits", "burn", "spending")
         self.retry_held()
@@ -230,6 +244,24 @@ class Accounts:
             if now >= waiting.until:
                 why = f"It was held for {waiting.until - waiting.since:.0f} s and nobody allowed it."
                 self.turn_held_away(waiting, "nobody decided", why)
+
+    def _go_back(self, now: float) -> None:
+        """The clock was ahead for a while, or is wrong now. In the first case all is counted anew, as after a
+        restart.
+        """
+        dates = correct_dates(self.ledger, now, self.guard.seen)
+        if isinstance(dates, Behind):
+            self.desk.clock_is_behind(dates.newest)
+            return
+        for entry in self.in_flight.values():
+            entry.date_back(dates.since, now)
+        for waiting in self.holds:
+            waiting.date_back(now)
+        self.desk.clock_was_ahead(dates.requests, dates.last)
+        self._load_burn(now)
+        self._put_in_force(self.budget, self.guard.anew())
+        self.restated += 1
+        self.changed("in_flight", "burn", "spending")
 
     def stop(self) -> None:
         """Turn away whoever is held: nobody can decide any more."""

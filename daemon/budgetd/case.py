@@ -81,6 +81,14 @@ class Entry(msgspec.Struct, eq=False):
     reservation: Reservation | None
     """None where the request counts against no limit."""
 
+    def date_back(self, since: float, now: float) -> None:
+        """The clock was ahead if it was admitted from ``since`` on: it was so now, as its row says too."""
+        if self.opening.admitted_at >= since:
+            self.opening = msgspec.structs.replace(self.opening, admitted_at=now)
+            if self.reservation is not None:
+                self.reservation.admitted_at = now
+        self.ticket.started_at = min(self.ticket.started_at, now)
+
     def cost(self, outcome: Outcome | None) -> Cost:
         """What it cost, or (without an outcome) has cost so far."""
         ticket = self.ticket

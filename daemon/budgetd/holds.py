@@ -35,6 +35,11 @@ class Waiting(msgspec.Struct, eq=False):
         needed = self.refused.amount_nusd
         return room_nusd is None or (needed is not None and needed <= room_nusd)
 
+    def date_back(self, now: float) -> None:
+        """The clock was ahead when it came: it waits no longer than its limit says."""
+        self.since = min(self.since, now)
+        self.until = min(self.until, now + self.refused.window.limit.hold_seconds)
+
 
 def counter_of(window: Window) -> Counter:
     """The counter of a window."""

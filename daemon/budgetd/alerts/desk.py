@@ -3,6 +3,7 @@
 Synchronous. What is reported is committed to the ledger together with what caused it.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from budgetd.alerts.holding import Holding
 from budgetd.alerts.needs import Counters, Teller
 from budgetd.alerts.outlook import Outlook
 from budgetd.alerts.register import Register
+from budgetd.alerts.rules import clock as clock_rules
 from budgetd.alerts.rules import limits as limit_rules
 from budgetd.alerts.rules import running, spending
 from budgetd.alerts.settings import AlertsSection
@@ -26,6 +28,8 @@ from budgetd.ledger.rows import AlertRow, Closing, Opening
 from budgetd.ledger.writer import Ledger
 from budgetwire.messages import ReportDrift
 from budgetwire.money import cents_to_nusd
+
+log = logging.getLogger(__name__)
 
 MOST_UNKNOWN = 20
 """Models without a price that have an alert each; a client can ask for any name."""
@@ -189,6 +193,27 @@ class Desk:
     def records_lost(self, finding: Finding) -> None:
         """Records are not in the ledger that should be."""
         self._register.fire(finding)
+
+    def clock_was_ahead(self, requests: int, last: float) -> None:
+        """So many requests were dated up to ``last``, which is yet to come, and are dated anew. What was
+        written down of alerts has changed with them.
+        """
+        self._register.reload()
+        if requests:
+            finding = clock_rules.redated(requests, last, self._zone)
+            log.warning("%s", finding.message)
+            self._register.fire(finding)
+
+    def clock_is_behind(self, newest: float | None) -> None:
+        """The clock must be wrong, so far ahead is the newest request on record dated; None: it is right."""
+        known = self.board.open_of("clock", clock_rules.BEHIND)
+        if newest is not None and not known:
+            finding = clock_rules.behind(newest, self._zone)
+            log.error("%s", finding.message)
+            self._register.fire(finding)
+        elif newest is None:
+            for alert in known:
+                self._register.end(alert, "the clock is right")
 
     def delivery_failed(self, channel: str, error: str) -> None:
         """A channel does not take what is sent to it."""

@@ -15,7 +15,7 @@ CALM_SECONDS = 3600.0
 RECORDED_SECONDS = 86400.0
 """Of what has happened and cannot end, nobody has to know any more so long after somebody did."""
 
-_HAPPENED = frozenset(("recovered", "drift", "records_lost"))
+_HAPPENED = frozenset(("recovered", "drift", "records_lost", "clock"))
 
 _CURRENT = frozenset(("refused", "downgraded"))
 

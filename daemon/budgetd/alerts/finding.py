@@ -22,6 +22,7 @@ Rule = Literal[
     "delivery",
     "ledger",
     "records_lost",
+    "clock",
     "recovered",
     "restarted",
 ]

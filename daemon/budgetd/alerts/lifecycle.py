@@ -18,7 +18,10 @@ Word = Literal["fired", "updated", "repeated", "resolved"]
 SUPERSEDED = "a higher threshold was passed"
 """Why a threshold's alert is over whose place a higher one takes."""
 
-CAUSE_GONE = ("limit raised", "limit removed", "limit changed", "below again")
+CLOCK_SET_BACK = "the clock was set back"
+"""Why an alert is over whose window is not yet to come after all."""
+
+CAUSE_GONE = ("limit raised", "limit removed", "limit changed", "below again", CLOCK_SET_BACK)
 """Reasons after which the same thing, if it happens in the same window, is news again."""
 
 SAID_ONCE = frozenset(("unknown_model", "downgraded", "delivery"))

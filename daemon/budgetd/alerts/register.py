@@ -38,6 +38,11 @@ class Register:
         self._pace = Pace()
         self._quiet: QuietHours | None = None
 
+    def reload(self) -> None:
+        """Take the alerts as the ledger has them now."""
+        self.board = Board(self._ledger, self._clock())
+        self._changed("alerts")
+
     def configure(self, settings: AlertsSection) -> None:
         """Go by other settings. Raises ValueError if they name no hours of a day."""
         self._quiet = parse_quiet_hours(settings.quiet_hours) if settings.quiet_hours else None

@@ -29,6 +29,7 @@ class RulesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delivery: bool = True
     ledger: bool = True
     records_lost: bool = True
+    clock: bool = True
     recovered: bool = True
     restarted: bool = False
 

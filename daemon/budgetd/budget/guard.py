@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
+from budgetd.budget.clock import BELIEVED_SECONDS, Seen
 from budgetd.budget.counters import NEVER, Rule, Window
 from budgetd.budget.decision import Action, Crossing, Demand, Refused, Reservation
 from budgetd.budget.limits import Limit, Subject
@@ -18,11 +19,6 @@ SHOWN = 200
 """At most so many windows are shown, and of one limit `SHOWN_EACH`."""
 
 SHOWN_EACH = 50
-
-BELIEVED_SECONDS = 86400.0
-"""History so far ahead of the clock tells that the clock was set back; what is further ahead, that it was
-wrong before.
-"""
 
 Fired = Callable[[str, str, float], Iterable[int]]
 """Which thresholds of a counter (its limit's name, its subject) have fired in windows that started then or
@@ -48,7 +44,22 @@ class Guard:
         self._index: Index[Rule] = Index([])
         self._open: set[Reservation] = set()
         self._now = 0.0
+        self.seen: Seen | None = None
+        """Of the clock; None until it is first told the time."""
         self._next_end = NEVER
+
+    def anew(self) -> "Guard":
+        """One that knows no limits and no time yet, for the same requests in flight. Once it is configured it
+        can take the place of this one, and has counted everything as after a restart.
+        """
+        guard = Guard(self.zone)
+        guard.paused = self.paused
+        guard._open = self._open
+        return guard
+
+    def is_ahead(self, now: float) -> bool:
+        """Whether its time, which does not go back, is so far ahead of the clock that either is wrong."""
+        return self._now - now > BELIEVED_SECONDS
 
     @property
     def windows(self) -> Sequence[Window]:
@@ -163,6 +174,8 @@ class Guard:
 
     def _advance(self, now: float) -> float:
         """Open the calendar windows that begin; the guard's own time."""
+        if now - self._now > BELIEVED_SECONDS:
+            self.seen = self.seen.jumps(self._now, now) if self.seen else Seen(now, now, now)
         self._now = now = self.time(now)
         if now >= self._next_end:
             for rule in self._rules.values():
