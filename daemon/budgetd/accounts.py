@@ -3,6 +3,7 @@
 Every method is synchronous. What the guard decides is in the ledger before the proxy sends.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo
@@ -36,7 +37,9 @@ from budgetd.pricing.pricer import Pricer
 from budgetd.pricing.settings import UnknownModel
 from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
-from budgetd.wording import PAUSED, why_refused, why_repeated, why_unknown
+from budgetd.request_log import RequestLog
+from budgetd.wording import PAUSED, why_in_short, why_refused, why_repeated, why_unknown
+from budgetwire.money import format_usd
 
 DEFAULT_ALERTS = AlertsSection()
 
@@ -81,6 +84,8 @@ class Accounts:
         now = clock()
         dates = correct_dates(ledger, now)
         self.desk = Desk(ledger, clock, changed, zone)
+        self.log = RequestLog()
+        self._stopping = False
         self.desk.configure(alerts)
         if isinstance(dates, Behind):
             self.guard.roll(dates.newest)
@@ -107,8 +112,9 @@ class Accounts:
     def admit(self, candidate: Candidate) -> Ticket | Held | Turned:
         """See `Till`."""
         now = self.clock()
-        case, why = self._examine(self._case(candidate, candidate.ask.model, now), now)
+        case, short, why = self._examine(self._case(candidate, candidate.ask.model, now), now)
         if why:
+            self.log.note(case.id, case.subject, "refused", short)
             return self._turn_away(case, now, why)
         decision = self.decide(case, now)
         return self._hold(case, decision, now) if isinstance(decision, Refused) else decision
@@ -116,7 +122,7 @@ class Accounts:
     def count(self, candidate: Candidate) -> Ticket:
         """See `Till`."""
         now = self.clock()
-        case, why = self._examine(self._case(candidate, candidate.ask.model, now), now)
+        case, _, why = self._examine(self._case(candidate, candidate.ask.model, now), now)
         reservation = None
         if self._counts(case.billing):
             reservation = self.guard.admit(case.demand, now)
@@ -135,8 +141,7 @@ class Accounts:
         waiting = self.holds.drop(held.id)
         if waiting is not None:
             self._record(waiting.case, Closing(settled_at=self.clock(), outcome="aborted", basis=""))
-            self.desk.decided(held.id, "its client left")
-            self.changed("in_flight")
+            self._say_decided(waiting.case, "given up", "its client left")
         elif not held.decided.cancelled() and isinstance(decision := held.decided.result(), Ticket):
             self.settle(decision, "failed")
 
@@ -160,12 +165,22 @@ class Accounts:
             self.ledger.settle(entry.opening, closing)
             self.desk.settled(entry.opening, closing)
         self.desk.crossed(crossings)
+        self._log_end(entry, closing)
         if closing.cost_nusd:
             burn = self.burn if self._counts(entry.case.billing) else self.plan_burn
             burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
         if entry.reservation is not None:
             self.retry_held(window for window, _ in entry.reservation.parts)
+
+    def answered(self, upstream: str) -> None:
+        """See `Till`."""
+        self.desk.upstreams.answered(upstream)
+
+    def unanswered(self, upstream: str, what: str, *, reached: bool) -> None:
+        """See `Till`."""
+        if not self._stopping:  # by which connections are cut
+            self.desk.upstreams.failed(upstream, what, reached=reached)
 
     def report(self, route: Route, reading: Reading) -> None:
         """See `Till`."""
@@ -235,6 +250,7 @@ class Accounts:
             self._go_back(now)
         else:
             self.desk.clock_is_behind(None)
+        self.log.tick()
         if self.guard.roll(now):
             self.changed("limits", "burn", "spending")
         self.retry_held()
@@ -265,8 +281,10 @@ class Accounts:
 
     def stop(self) -> None:
         """Turn away whoever is held: nobody can decide any more."""
+        self._stopping = True
         for waiting in self.holds:
             self.turn_held_away(waiting, "budgetd was stopped", "It was held, and budgetd was stopped.")
+        self.log.flush()
 
     def _load_burn(self, now: float) -> None:
         """Begin with the last hour's spending: what counts against limits, and what else went over a plan."""
@@ -341,20 +359,21 @@ class Accounts:
     def _find_block(self, case: Case, now: float) -> Block | None:
         return self.blocks.find(case.origin(case.candidate.messages), now) if case.billing != "free" else None
 
-    def _examine(self, case: Case, now: float) -> tuple[Case, str]:
-        """A request as it is to be reserved for; and why it is not let in whatever the limits are, if it is
-        not.
+    def _examine(self, case: Case, now: float) -> tuple[Case, str, str]:
+        """A request as it is to be reserved for; and why it is not let in whatever the limits are, in short and
+        for its client, if it is not.
         """
         if self.paused_at is not None and case.billing != "free":
-            return case, PAUSED
+            return case, "spending is paused", PAUSED
         if self.blocks and (block := self._find_block(case, now)):
-            return case, why_repeated(block, self.zone)
+            return case, f"it repeats the killed {block.request_id}", why_repeated(block, self.zone)
         if self._note_unknown(case):
             if self.unknown_model == "refuse":
-                return case, why_unknown(case.subject.provider, case.candidate.ask.model)
+                why = why_unknown(case.subject.provider, case.candidate.ask.model)
+                return case, "its price is not known", why
             if self.unknown_model == "allow":
-                return case.unreserved(), ""
-        return case, ""
+                return case.unreserved(), "", ""
+        return case, "", ""
 
     def _counts(self, billing: str) -> bool:
         """Whether what is billed so counts against limits."""
@@ -363,6 +382,7 @@ class Accounts:
     def _hold(self, case: Case, refused: Refused, now: float) -> Held:
         self.changed("in_flight")
         self.desk.held(case.id, refused.window, refused.amount_nusd)
+        self.log.note(case.id, case.subject, "held", why_in_short(refused))
         return self.holds.add(case, refused, now)
 
     def _downgrade(
@@ -404,6 +424,7 @@ class Accounts:
     def _refuse(self, case: Case, now: float, refused: Refused, message: str) -> Turned:
         """Turn away what a limit has no room for."""
         self.desk.refused(refused.window, refused.amount_nusd, refused.reason)
+        self.log.note(case.id, case.subject, "refused", why_in_short(refused))
         return self._turn_away(case, now, message)
 
     def _note_unknown(self, case: Case) -> bool:
@@ -426,7 +447,20 @@ class Accounts:
         waiting.refused.window.refuse(now)
         message = f"{self._why_refused(waiting.refused, waiting.case)} {why}"
         self.holds.decide(waiting, self._turn_away(waiting.case, now, message))
-        self.desk.decided(waiting.case.id, how)
+        self._say_decided(waiting.case, "refused", how)
+
+    def go_on(self, waiting: Waiting, decision: Ticket | Turned, how: str) -> None:
+        """Tell a held request that it is let in, and how that was decided; or that other limits refuse it."""
+        self.holds.decide(waiting, decision)
+        if isinstance(decision, Ticket):
+            self._say_decided(waiting.case, "let in", how)
+        else:  # which the log has
+            self.desk.decided(waiting.case.id, "refused")
+            self.changed("in_flight")
+
+    def _say_decided(self, case: Case, what: str, how: str) -> None:
+        self.log.note(case.id, case.subject, f"{what} after it was held", how)
+        self.desk.decided(case.id, how)
         self.changed("in_flight")
 
     def retry_held(self, windows: Iterable[Window] | None = None) -> None:
@@ -454,10 +488,25 @@ class Accounts:
                 if waiting.counter != before:
                     self.desk.decided(waiting.case.id, "another limit holds it")
                     self.desk.held(waiting.case.id, decision.window, decision.amount_nusd)
-                continue
-            let_in = isinstance(decision, Ticket)
-            self.holds.decide(waiting, decision)
-            self.desk.decided(waiting.case.id, "there was room" if let_in else "refused")
+            else:
+                self.go_on(waiting, decision, "there was room")
+
+    def _log_end(self, entry: Entry, closing: Closing) -> None:
+        """Say of a request that it was cut, or that its upstream failed; of any other there is nothing to
+        say.
+        """
+        ticket, subject = entry.ticket, entry.case.subject
+        counted = f"{format_usd(closing.cost_nusd)} counted"
+        if closing.outcome == "killed":
+            what, why = ("cut", ticket.refused) if ticket.refused else ("killed", counted)
+            self.log.note(ticket.id, subject, what, why)
+        elif closing.outcome == "failed":
+            if ticket.problem:
+                self.log.note(ticket.id, subject, "not sent", ticket.problem, logging.WARNING)
+        elif ticket.problem or closing.outcome == "broken":
+            why = f"{subject.upstream} {ticket.problem}" if ticket.problem else "the session broke off"
+            why = f"{'budgetd was stopped' if self._stopping else why}; {counted}"
+            self.log.note(ticket.id, subject, "failed", why, logging.WARNING)
 
     def _why_refused(self, refused: Refused, case: Case) -> str:
         return why_refused(refused, case.estimate.unbounded, self.zone)

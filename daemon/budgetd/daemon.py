@@ -95,6 +95,7 @@ class Daemon:
             self._ledger_watch = LedgerWatch(self._ledger, desk, self._changed)
             self._ledger_watch.begin()
             self._accounts.configure(budget)
+        desk.upstreams.keep(config.upstreams)
         desk.config_accepted()
         if not is_new:
             desk.restarted(version("budgettop"))
@@ -289,6 +290,7 @@ class Daemon:
         self._prices.configure(config)
         self._accounts.unknown_model = config.pricing.unknown_model
         self._accounts.desk.configure(config.alerts)
+        self._accounts.desk.upstreams.keep(config.upstreams)
         self._outbox.configure(config.alerts, budget.alert_webhook)
         self._accounts.desk.config_accepted()
         self._in_force(budget)

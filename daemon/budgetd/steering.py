@@ -5,7 +5,6 @@ Synchronous. Each outlives the daemon where it is meant to: it is in the ledger 
 
 from budgetd.accounts import Accounts
 from budgetd.budget.decision import Refused
-from budgetd.proxy.till import Ticket
 
 
 class Steering:
@@ -42,9 +41,8 @@ class Steering:
         approved = frozenset({waiting.refused.window.limit.name})
         while isinstance(decision := accounts.decide(waiting.case, accounts.clock(), approved), Refused):
             approved |= {decision.window.limit.name}
-        accounts.holds.decide(waiting, decision)
-        accounts.desk.decided(request_id, "allowed" if isinstance(decision, Ticket) else "refused")
-        accounts.changed("in_flight", "limits")
+        accounts.go_on(waiting, decision, "allowed")
+        accounts.changed("limits")
         return True
 
     def refuse(self, request_id: int) -> bool:

@@ -4,6 +4,7 @@ import shlex
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from budgetd.alerts.finding import shown
 from budgetd.blocks import Block
 from budgetd.budget.decision import Refused
 from budgetwire.money import format_usd
@@ -31,6 +32,20 @@ def why_unknown(provider: str, model: str) -> str:
     return (
         f'{what} is not known, and unknown_model = "refuse" in config.toml. Take over newer prices with'
         f' `budgetd sync-pricing`, or state one under [pricing.overrides."{provider}/{model or "*"}"].'
+    )
+
+
+def why_in_short(refused: Refused) -> str:
+    """Which limit, and how it stands, for the log."""
+    window = refused.window
+    whose = f"{window.limit.name} / {shown(window.subject)}" if window.subject else window.limit.name
+    if refused.reason == "paused":
+        return f"{whose} is paused"
+    if refused.reason == "unbounded" or refused.amount_nusd is None:
+        return f"{whose} is strict, and its cost has no bound"
+    return (
+        f"{whose} has no room ({format_usd(window.spent_nusd)} of {format_usd(window.cap_nusd)} spent,"
+        f" {format_usd(window.reserved_nusd)} reserved, {format_usd(refused.amount_nusd)} needed)"
     )
 
 

@@ -49,6 +49,12 @@ class ScriptedTill:
         self.settled.append((ticket, outcome))
         self._accounts.settle(ticket, outcome)
 
+    def answered(self, upstream: str) -> None:
+        self._accounts.answered(upstream)
+
+    def unanswered(self, upstream: str, what: str, *, reached: bool) -> None:
+        self._accounts.unanswered(upstream, what, reached=reached)
+
     def report(self, route: Route, reading: Reading) -> None:
         self._accounts.report(route, reading)
 

@@ -48,10 +48,10 @@ async def test_a_decision_that_is_there_at_once_does_not_wait(home: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("turned", "status"), [(Turned("Nobody allowed it."), 402), (Turned("budgetd stops.", retry=True), 503)]
+    "turned", [Turned("Nobody allowed it."), Turned("The ledger cannot be written.", "fault")]
 )
 async def test_a_held_request_that_is_turned_away_gets_the_refusal_and_keeps_its_connection(
-    home: Path, turned: Turned, status: int
+    home: Path, turned: Turned
 ) -> None:
     async with between(home, always(OK)) as (client, daemon, upstream):
         till = scripted(daemon, hold_all)
@@ -60,10 +60,10 @@ async def test_a_held_request_that_is_turned_away_gets_the_refusal_and_keeps_its
             await till.until(lambda number=number: len(till.held) > number)
             till.held[number].decided.set_result(turned)
             answer = await client.response()
-            assert answer.status == status
+            assert answer.status == 402
             assert json.loads(answer.body)["error"]["message"] == turned.message
             assert not answer.values(b"retry-after")
-            assert answer.values(b"x-should-retry") == ([] if turned.retry else [b"false"])
+            assert answer.values(b"x-should-retry") == [b"false"]
         assert upstream.connections == []
         assert (till.settled, till.abandoned) == ([], [])
 
@@ -226,8 +226,8 @@ async def test_a_daemon_that_stops_gives_held_requests_up(home: Path) -> None:
         await client.send(daemon.request("POST", "/v1/messages", body=ASK))
         await till.until(lambda: till.held)
         stopping = asyncio.create_task(daemon.daemon._listener.stop(1.0))
-        till.held[0].decided.set_result(Turned("budgetd was stopped.", retry=True))
-        assert (await client.response()).status == 503
+        till.held[0].decided.set_result(Turned("budgetd was stopped.", "stopping"))
+        assert (await client.response()).status == 402
         await client.gone()
         await stopping
         assert (till.settled, till.abandoned) == ([], [])

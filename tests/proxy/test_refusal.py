@@ -56,6 +56,30 @@ def test_a_refusal_has_the_status_and_shape_that_end_the_clients_attempts(
 
 
 @pytest.mark.parametrize(
+    ("api", "family", "status", "kind"),
+    [
+        ("anthropic.messages", "anthropic", 402, "budgetd_error"),
+        ("openai.chat", "openai", 402, "budgetd_error"),
+        ("openai.responses", "openai", 400, "budgetd_error"),
+        ("gemini.generate", "gemini", 400, "FAILED_PRECONDITION"),
+    ],
+)
+def test_a_fault_of_our_own_ends_the_clients_attempts_too_and_is_not_called_a_budgets(
+    api: Api | None, family: Family, status: int, kind: str
+) -> None:
+    start, headers, body = taken_apart(refusal(api, family, MESSAGE, fault=True))
+    assert start == f"HTTP/1.1 {status} {REASONS[status]}"
+    assert headers["x-should-retry"] == "false"
+    error = body["error"]
+    assert (error["message"], error.get("type") or error["status"]) == (MESSAGE, kind)
+
+
+def test_a_fault_at_bedrock_is_none_of_those_that_its_clients_try_again() -> None:
+    _, headers, _ = taken_apart(refusal("bedrock.converse", "bedrock", MESSAGE, fault=True))
+    assert headers["x-amzn-errortype"] == "BudgetdException"
+
+
+@pytest.mark.parametrize(
     ("api", "family", "body", "kind"),
     [
         ("cohere.chat", "cohere", {"message": MESSAGE}, None),

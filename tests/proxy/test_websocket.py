@@ -571,9 +571,9 @@ async def test_a_client_that_leaves_while_it_is_held_gives_up(home: Path, how: s
         assert till.tickets == []
 
 
-async def test_a_turn_that_cannot_be_recorded_is_not_sent_and_may_be_asked_again(home: Path) -> None:
+async def test_a_turn_that_cannot_be_recorded_is_not_sent_and_not_to_be_asked_again(home: Path) -> None:
     def decide(till: ScriptedTill, candidate: Candidate) -> Turned:
-        return Turned("The ledger cannot be written.", retry=True)
+        return Turned("The ledger cannot be written.", "fault")
 
     async with session(home, listen) as it:
         (running,) = await _sessions(it.daemon)

@@ -18,6 +18,7 @@ from budgetd.alerts.rules import clock as clock_rules
 from budgetd.alerts.rules import limits as limit_rules
 from budgetd.alerts.rules import running, spending
 from budgetd.alerts.settings import AlertsSection
+from budgetd.alerts.upstreams import Upstreams
 from budgetd.budget.burn import Burn
 from budgetd.budget.counters import Window
 from budgetd.budget.decision import Crossing, Reason
@@ -60,6 +61,7 @@ class Desk:
         self._register = Register(ledger, clock, changed, zone)
         self._holding = Holding(self._register)
         self._outlook = Outlook(ledger, self._register, zone)
+        self.upstreams = Upstreams(self._register, clock)
         self._caps: dict[int, int] = {}
         """What the cap was, in nanodollars, when the alerts about limits that are open happened last."""
 
@@ -251,6 +253,7 @@ class Desk:
         """End what is over, look ahead, and give the word that is due. To be called about once a second."""
         now = self._clock()
         self.review(limits, counters)
+        self.upstreams.tick()
         if self._register.is_on("forecast") or self._register.is_on("unusual_burn"):
             self._outlook.look(counters.windows, burn, now)
         self._register.go_on(now)

@@ -23,6 +23,7 @@ Rule = Literal[
     "ledger",
     "records_lost",
     "clock",
+    "upstream",
     "recovered",
     "restarted",
 ]
@@ -52,7 +53,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Each time is an alert of its own, though no window ends it."""
 
 
-def shown(name: str) -> str:
+def shown(name: str, most: int = MOST_NAME) -> str:
     """A name that a client chose, fit for one line of a message."""
     line = "".join(char if char.isprintable() else " " for char in name)
-    return line if len(line) <= MOST_NAME else f"{line[: MOST_NAME - 1]}…"
+    return line if len(line) <= most else f"{line[: most - 1]}…"

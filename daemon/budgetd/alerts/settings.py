@@ -30,6 +30,7 @@ class RulesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ledger: bool = True
     records_lost: bool = True
     clock: bool = True
+    upstream: bool = True
     recovered: bool = True
     restarted: bool = False
 

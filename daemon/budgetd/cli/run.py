@@ -19,6 +19,7 @@ from budgetd.cli.loop_errors import report_loop_errors
 from budgetd.cli.reach import find_drain_seconds, find_ledger
 from budgetd.errors import BudgetdError, StartError
 from budgetd.ledger.lock import holder
+from budgetd.log_format import LineFormatter
 from budgetwire.client import Client
 from budgetwire.errors import NoSocket, Unreachable, WireError
 from budgetwire.messages import Snapshot, Welcome
@@ -198,7 +199,7 @@ def _log_to(path: Path | None) -> None:
             handler = RotatingFileHandler(path, maxBytes=4 << 20, backupCount=2, encoding="utf-8")
         except OSError as error:
             raise StartError(f"{path}: the log cannot be written: {error.strerror}.") from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(LineFormatter())
     logging.raiseExceptions = False  # a full disk would otherwise print a traceback for every line
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 

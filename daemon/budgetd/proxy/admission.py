@@ -18,9 +18,10 @@ async def admit(till: Till, candidate: Candidate) -> Ticket | Turned:
     try:
         await decision.committed
     except LedgerError as error:
+        decision.problem = str(error)
         till.settle(decision, "failed")
         message = f"budgetd did not send this request, because it could not be recorded: {error}"
-        return Turned(message, retry=True)
+        return Turned(message, "fault")
     except asyncio.CancelledError:
         till.settle(decision, "failed")
         raise

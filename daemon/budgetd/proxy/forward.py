@@ -190,10 +190,11 @@ class Forwarder:
             if ticket is not None and ticket.model:
                 changed = _downgraded(request, route, body, ticket.model) if whole else None
                 if changed is None:
+                    ticket.problem = "another model could not be put into it"
                     request.answer(wording.not_replaced(route, ticket.model, close=not whole))
                     return None
                 route, body = changed
-            connection = await self._connect(request, route)
+            connection = await self._connect(request, route, ticket)
             if connection is not None and self._cut:
                 connection.abort()
                 request.answer(wording.stopping(route))
@@ -204,7 +205,9 @@ class Forwarder:
             if relay is None and ticket is not None:
                 self._till.settle(ticket, "failed")
 
-    async def _connect(self, request: Incoming, route: Route) -> Connection | None:
+    async def _connect(
+        self, request: Incoming, route: Route, ticket: Ticket | None = None
+    ) -> Connection | None:
         """A connection to the upstream; None where there is none to be had, and the client has been told."""
         url = route.upstream.url
         connection = self._pool.take(url)
@@ -213,6 +216,9 @@ class Forwarder:
         try:
             return await self._pool.open(url)
         except ConnectError as error:
+            if ticket is not None:
+                ticket.problem = str(error)
+            self._till.unanswered(route.upstream.name, f"cannot be reached: {error}", reached=False)
             request.answer(wording.not_reached(route, error))
             return None
 
@@ -246,7 +252,9 @@ class Forwarder:
             self._active.discard(relay)
             self._check_empty()
             self._pool.put(route.upstream.url, connection)
+            self._tell_how_it_did(route.upstream.name, relay)
             if ticket is not None:
+                ticket.problem = relay.fault
                 ticket.kill = None
                 self._till.settle(ticket, relay.outcome)
             elif relay.meter is not None and relay.problem is None:
@@ -258,6 +266,13 @@ class Forwarder:
         self._active.add(relay)
         connection.begin(relay, bodiless=request.method == "HEAD")
         return relay
+
+    def _tell_how_it_did(self, upstream: str, relay: Relay) -> None:
+        """What was cut here says nothing of the upstream."""
+        if relay.fault:
+            self._till.unanswered(upstream, relay.fault, reached=True)
+        elif relay.problem is None:
+            self._till.answered(upstream)
 
     async def _upgrade(self, request: Incoming, route: Route) -> bool:
         """Let a WebSocket session through, to its end. Nothing can follow it on its connection."""
@@ -284,9 +299,12 @@ class Forwarder:
         try:
             session = await handshake.answered()
         except HandshakeError as error:
+            what = f"does not accept a WebSocket session: {error}"
+            self._till.unanswered(route.upstream.name, what, reached=True)
             request.answer(wording.websocket_declined(route, error))
             return False
         if session is not None:
+            self._till.answered(route.upstream.name)
             await self._attend(session)
         for relay in relays:
             await self._accompany(request, relay, True)

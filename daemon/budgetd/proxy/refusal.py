@@ -24,6 +24,7 @@ REASONS = {
 }
 
 _REFUSED = {"gemini": "FAILED_PRECONDITION", "bedrock": "BudgetExceededException"}
+_FAULT = {"gemini": "FAILED_PRECONDITION", "bedrock": "BudgetdException"}
 _FAILED = {
     "anthropic": ("invalid_request_error", "api_error"),
     "gemini": ("INVALID_ARGUMENT", "UNAVAILABLE"),
@@ -32,11 +33,15 @@ _FAILED = {
 """What each calls a fault of the client, and one of the server."""
 
 
-def refusal(api: Api | None, family: Family, message: str, *, close: bool = False) -> bytes:
-    """The whole response to a request that the budget does not admit."""
+def refusal(
+    api: Api | None, family: Family, message: str, *, fault: bool = False, close: bool = False
+) -> bytes:
+    """The whole response to a request that the budget does not admit. ``fault``: it is budgetd that cannot.
+    That has the status of a refusal too: agents ask up to thirty times again after a 503, without a word.
+    """
     shape = family if api is None else api.partition(".")[0]
     status = 400 if shape == "gemini" or api == "openai.responses" else 402
-    kind = _REFUSED.get(shape, "budget_exceeded")
+    kind = _FAULT.get(shape, "budgetd_error") if fault else _REFUSED.get(shape, "budget_exceeded")
     return _response(shape, status, kind, message, retry=False, close=close)
 
 

@@ -147,6 +147,18 @@ class Relay:
         return "ok" if self._head is not None and self._head.status < 400 else "error"
 
     @property
+    def fault(self) -> str:
+        """What the upstream did wrong, like "answers 503"; empty where it was cut from here, or did well."""
+        if self.killed or (self.client_left and self.problem is not None):
+            return ""
+        if self.silent:
+            return "falls silent"
+        if self.problem is not None:
+            return f"does not answer properly: {self.problem}"
+        status = 0 if self._head is None else self._head.status
+        return f"answers {status}" if status >= 500 else ""
+
+    @property
     def looks_whole(self) -> bool:
         """The client cannot tell a response that broke off from a complete one by its framing."""
         return self._head is not None and (self._reframe or not self._head.framed)

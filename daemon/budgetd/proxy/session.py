@@ -145,7 +145,7 @@ class Session:
 
     async def _admit(self, turn: Turn[Any], sent: Sent) -> None:
         """Let a turn through or tell the client why not, then go on with what waits behind it."""
-        refused = Turned(STOPPED, retry=True) if self._retiring else await self._turns.admit(turn)
+        refused = Turned(STOPPED, "stopping") if self._retiring else await self._turns.admit(turn)
         self._admitting = False
         out = sent.raw
         if refused is not None:
@@ -158,7 +158,7 @@ class Session:
         self._send(out)
 
     def _refuse(self, turn: Turn[Any], refused: Turned) -> None:
-        event = refusal_event(self._turns.api, refused.message, turn.event_id, retry=refused.retry)
+        event = refusal_event(self._turns.api, refused, turn.event_id)
         if event is None:
             self.part(POLICY, refused.message, "killed")
         elif self._between:

@@ -61,6 +61,8 @@ class Ticket(msgspec.Struct, eq=False):
     duration_seconds: float | None = None
     response_bytes: int = 0
     provider_request_id: str = ""
+    problem: str = ""
+    """Why it was not sent, or how its upstream failed, in short; empty where neither."""
 
 
 class Held(msgspec.Struct, eq=False):
@@ -74,8 +76,10 @@ class Turned(msgspec.Struct, frozen=True):
     """A request that is not admitted, and what to tell the person."""
 
     message: str
-    retry: bool = False
-    """The reason is ours and passing, so that the client may try again."""
+    reason: Literal["budget", "fault", "stopping"] = "budget"
+    """What turned it away: the budget, a fault of budgetd's own, or that budgetd is being stopped, after
+    which the client may try again.
+    """
 
 
 class Till(Protocol):
@@ -102,6 +106,14 @@ class Till(Protocol):
 
     def settle(self, ticket: Ticket, outcome: Outcome) -> None:
         """Take what the request really cost. Exactly once for each ticket."""
+        ...
+
+    def answered(self, upstream: str) -> None:
+        """An upstream has answered a request as it should, also one that costs nothing."""
+        ...
+
+    def unanswered(self, upstream: str, what: str, *, reached: bool) -> None:
+        """It has not. ``what`` it does, like "answers 503"; ``reached``: a connection was made."""
         ...
 
     def report(self, route: Route, reading: Reading) -> None:

@@ -43,9 +43,8 @@ def websocket_declined(route: Route, why: Exception) -> bytes:
 
 def turned_away(route: Route, turned: Turned, *, close: bool) -> bytes:
     """The till did not let it in."""
-    if turned.retry:
-        return failure(503, route.upstream.dialect, turned.message, retry=True, close=close)
-    return refusal(route.api, route.upstream.dialect, turned.message, close=close)
+    fault = turned.reason != "budget"
+    return refusal(route.api, route.upstream.dialect, turned.message, fault=fault, close=close)
 
 
 def not_replaced(route: Route, model: str, *, close: bool) -> bytes:

@@ -6,6 +6,9 @@ from budgetd.alerts.finding import Finding, shown
 from budgetwire.messages import ReportDrift
 from budgetwire.money import NUSD_PER_USD, format_usd
 
+MOST_REASON = 200
+"""Characters of a reason that comes from somewhere else."""
+
 SMALL_NUSD = NUSD_PER_USD
 """Less than this, recovered after a crash, is only for the record."""
 
@@ -90,6 +93,27 @@ def delivery_failing(channel: str, error: str) -> Finding:
         ),
         subject=channel,
     )
+
+
+def upstream_failing(name: str, what: str, failed: int) -> Finding:
+    """An upstream cannot be reached, or does not answer as it should. ``what`` it does, and how many requests
+    have failed since it began.
+    """
+    return Finding(
+        rule="upstream",
+        severity="warning",
+        message=f"{shown(name)} {shown(what, MOST_REASON)}; {failed_text(failed)}",
+        advice=(
+            "Clients try again by themselves, often without a word. Look at your network and the provider's"
+            f" status page, and at the url of [upstreams.{name}] in config.toml if you have set one."
+        ),
+        subject=name,
+    )
+
+
+def failed_text(count: int) -> str:
+    """So many requests."""
+    return "1 request failed" if count == 1 else f"{count:,} requests failed"
 
 
 def recovered(count: int, nusd: int) -> Finding:
