@@ -360,8 +360,8 @@ class Accounts:
         return self.blocks.find(case.origin(case.candidate.messages), now) if case.billing != "free" else None
 
     def _examine(self, case: Case, now: float) -> tuple[Case, str, str]:
-        """A request as it is to be reserved for; and why it is not let in whatever the limits are, in short and
-        for its client, if it is not.
+        """A request as it is to be reserved for; and why it is not let in whatever the limits are, if it is
+        not: in short, and for its client.
         """
         if self.paused_at is not None and case.billing != "free":
             return case, "spending is paused", PAUSED
