@@ -1,7 +1,10 @@
 """The till behind the proxy, on a real ledger."""
 
 import asyncio
+import errno
+import os
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,7 +15,8 @@ from budgetd.attribution.who import Who
 from budgetd.budget.limits import Limit
 from budgetd.budget_file import Budget
 from budgetd.config import WELL_KNOWN
-from budgetd.errors import LedgerError
+from budgetd.errors import LedgerError, NotSyncedError
+from budgetd.ledger import log_sync
 from budgetd.ledger.queries import spent_between
 from budgetd.ledger.writer import Ledger
 from budgetd.metering import Ask, meter
@@ -48,11 +52,12 @@ class Setting:
         self.path = folder / "ledger.db"
         self.clock = Clock()
         self.changes: list[str] = []
+        self.durability: Literal["process", "power"] = "process"
         self.budget = Budget(limits=(Limit("daily", "day", 100 * COST, (50, 80)),))
         self.start()
 
     def start(self) -> None:
-        self.ledger = Ledger(self.path)
+        self.ledger = Ledger(self.path, self.durability)
         self.accounts = Accounts(
             self.ledger,
             BOOK,
@@ -236,6 +241,43 @@ async def test_a_reservation_that_cannot_be_recorded_reserves_nothing(setting: S
     assert setting.daily.reserved_nusd == 0
     setting.ledger.db.execute(f"pragma max_page_count = {pages + 1000}")
     await setting.spend()
+
+
+async def test_a_request_whose_reservation_did_not_get_to_the_disk_is_on_record_and_costs_nothing(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    await setting.ledger.close()
+    setting.durability = "power"
+    setting.start()
+    with monkeypatch.context() as patched:
+        patched.setattr(log_sync.os, "fsync", broken)
+        ticket = setting.admit()
+        assert isinstance(ticket, Ticket)
+        with pytest.raises(NotSyncedError):
+            await ticket.committed
+    setting.accounts.settle(ticket, "failed")
+    assert setting.row(ticket.id)[:3] == ("failed", "", 0)
+    assert (setting.daily.reserved_nusd, setting.daily.spent_nusd) == (0, 0)
+    await setting.ledger.close()
+    setting.start()
+    assert setting.daily.spent_nusd == 0
+
+
+async def test_what_a_request_cost_is_on_record_though_its_alerts_fail(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(setting.accounts.desk, "crossed", broken)
+    monkeypatch.setattr(setting.accounts.desk, "settled", broken)
+    with pytest.raises(RuntimeError):
+        await setting.spend()
+    assert setting.row(1)[:3] == ("ok", "reported", COST)
+    assert setting.daily.spent_nusd == COST
 
 
 async def test_a_request_cancelled_before_its_commit_leaves_a_row_that_cost_nothing(setting: Setting) -> None:

@@ -24,8 +24,10 @@ it can begin at its start again. Under a load without pauses that would never co
 RESTART_MS = 50
 """The longest the writer waits for that; if other readers are in the way, it is tried again next time."""
 
-_BEGIN_ANEW = "update meta set value = value where key = 'schema'"
-"""A commit that changes nothing."""
+_BEGIN_ANEW = (
+    "insert into meta values ('log_begun', 1) on conflict do update set value = cast(value as integer) + 1"
+)
+"""A commit of next to nothing; of nothing at all SQLite would write nothing."""
 
 
 class Checkpoints:

@@ -55,7 +55,7 @@ def left_out(count: int, why: str) -> Finding:
     return Finding(
         rule="records_lost",
         severity="critical",
-        message=f"{records} could not be written and had to be left out; the last: {why}",
+        message=f"{records} could not be written and had to be left out; the last: {why}.",
         advice=f"All others are written. {_COMPARE}",
         subject="left out",
     )
