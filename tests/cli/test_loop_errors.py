@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import uvloop
@@ -69,6 +70,20 @@ def test_the_operating_systems_reason_is_told(
     error = OSError(24, "Too many open files")
     runner.get_loop().call_exception_handler({"message": "socket.accept() failed", "exception": error})
     assert caplog.messages == ["socket.accept() failed: OSError: Too many open files"]
+
+
+def test_what_a_bus_that_went_away_leaves_behind_is_not_logged(
+    runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    where: dict[str, Any] = {"__name__": "dbus_fast.aio.message_bus"}
+    exec("async def write(): raise OSError(9, 'Bad file descriptor')", where)
+
+    async def abandon() -> None:
+        asyncio.create_task(where["write"]())  # noqa: RUF006
+        await asyncio.sleep(0.01)
+
+    runner.run(abandon())
+    assert caplog.messages == []
 
 
 def test_the_same_error_is_logged_once(runner: asyncio.Runner, caplog: pytest.LogCaptureFixture) -> None:

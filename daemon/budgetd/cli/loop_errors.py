@@ -14,6 +14,9 @@ from typing import Any
 REPEAT_SECONDS = 60.0
 """How long the same line is not logged again."""
 
+HEARD_ELSEWHERE = frozenset({"dbus_fast"})
+"""Packages that leave the errors of a connection that is gone behind. Who uses them hears of it otherwise."""
+
 log = logging.getLogger("asyncio")
 
 
@@ -46,6 +49,8 @@ def report_loop_errors(loop: asyncio.AbstractEventLoop) -> None:
 def _log_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     del loop
     error: BaseException | None = context.get("exception")
+    if error is not None and _package(error) in HEARD_ELSEWHERE:
+        return
     what: str = context["message"].partition("\n")[0]
     if what.startswith("Exception in callback"):  # its arguments follow
         what = "Exception in callback"
@@ -53,6 +58,12 @@ def _log_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
     if coroutine is not None:
         what += f" ({coroutine.__qualname__})"
     log.error("%s%s", what, "" if error is None else f": {_describe(error)}")
+
+
+def _package(error: BaseException) -> str:
+    """The top-level package in whose code an error arose; empty if that is not known."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1].f_globals.get("__name__", "").partition(".")[0] if frames else ""
 
 
 def _describe(error: BaseException) -> str:
