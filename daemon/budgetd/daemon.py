@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from budgetd.accounts import Accounts
 from budgetd.alerts.channels import desktop
 from budgetd.alerts.channels.make import MAKE
-from budgetd.alerts.channels.screen import Screen
+from budgetd.alerts.channels.screen import Screen, has_desktop
 from budgetd.alerts.lifecycle import state_of
 from budgetd.alerts.outbox import Outbox
 from budgetd.budget_file import Budget, BudgetFile
@@ -107,6 +107,7 @@ class Daemon:
             delivered=desk.delivery_works,
             changed=lambda: self._changed("alerts"),
             make={**MAKE, "desktop": desktop.maker(self._screen, lambda press: self._presses.press(press))},
+            has_desktop=has_desktop,
         )
         self._outbox.configure(config.alerts, budget.alert_webhook)
         desk.tell(self._outbox)
@@ -267,6 +268,7 @@ class Daemon:
         self._screen.keep(
             {alert.id for alert in accounts.desk.board.kept() if state_of(alert, time.time()) == "firing"}
         )
+        self._outbox.look_for_desktop()
         self._prices.look()
         if self._stale and self._control is not None:
             self._control.changed(*self._stale)

@@ -40,6 +40,7 @@ class Sending:
         self.make = make
         self.settings = AlertsSection(channels=[*channels])
         self.short_form: str | None = None
+        self.has_desktop = False
         self._alerts = 0
 
     def open(self) -> None:
@@ -51,6 +52,7 @@ class Sending:
             delivered=self.delivered.append,
             changed=lambda: None,
             make=self.make,
+            has_desktop=lambda: self.has_desktop,
             chance=lambda: self.chance,
         )
         self.outbox.configure(self.settings, self.short_form)

@@ -21,7 +21,7 @@ from budgetd.alerts import payload
 from budgetd.alerts.channels.channel import Delivered, Message, Retry
 from budgetd.alerts.channels.desktop import TITLES, Desktop, Press, Verb, maker
 from budgetd.alerts.channels.make import MAKE
-from budgetd.alerts.channels.screen import Screen
+from budgetd.alerts.channels.screen import Screen, has_desktop
 from budgetd.alerts.rules.limits import crossing
 from budgetd.alerts.settings import ChannelSection
 from budgetd.budget.counters import Window
@@ -211,6 +211,18 @@ async def test_the_bus_of_the_session_is_found_without_its_environment(
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(shown.folder))
     assert await office.tell() == SHOWN
+
+
+@linux
+def test_a_desktop_is_where_a_session_bus_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert not has_desktop()
+    (tmp_path / "bus").touch()
+    assert has_desktop()
+    (tmp_path / "bus").unlink()
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/somewhere")
+    assert has_desktop()
 
 
 @linux

@@ -196,6 +196,10 @@ def test_ack_names_alerts_or_all(commands, arguments, ids) -> None:
             ),
             "  the channel is switched off",
         ),
+        (
+            Channel("desktop", "desktop", "this desktop", "warning", by_default=True),
+            "nothing was sent yet; there by default, [alerts] desktop = false removes it",
+        ),
     ],
 )
 def test_a_channel_is_told_with_how_it_goes(commands, channel, says) -> None:

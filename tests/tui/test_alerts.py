@@ -10,6 +10,7 @@ from budgettop.app import BudgetTop
 from budgetwire.messages import (
     Acknowledge,
     Approve,
+    Channel,
     Grant,
     QueryAlerts,
     QueryChannels,
@@ -167,6 +168,18 @@ async def test_the_channels_are_shown_with_how_they_do(dashboard):
         assert "delivered 15:02" in seen.text
         assert "disabled 13:04" in seen.text
         assert "3 given up, R sends again" in seen.text
+
+
+async def test_a_channel_that_is_there_by_default_says_so_and_is_not_ill(dashboard):
+    async with dashboard(states.empty()) as seen:
+        why = "no notification service is on the session bus"
+        seen.daemon.channels = [
+            Channel("desktop", "desktop", "this desktop", "warning", disabled_reason=why, by_default=True)
+        ]
+        await seen.press("5")
+        await seen.shows("there by default; [alerts]")
+        assert "no notification service" in seen.text
+        assert "failing" not in seen.text
 
 
 async def test_capital_t_tests_all_channels_or_the_selected_one(dashboard):

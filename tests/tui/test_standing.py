@@ -4,8 +4,10 @@ import msgspec
 from textual.pilot import Pilot
 
 from budgettop.app import BudgetTop
+from budgetwire.messages import Channel
 from tui import hand, states
 from tui.hand import hand_made
+from tui.seen import Seen
 
 
 async def test_a_lost_link_keeps_its_place_dims_and_says_how_old_the_figures_are(dashboard):
@@ -85,6 +87,22 @@ async def test_the_empty_state_says_what_to_paste(dashboard):
             "export OPENAI_BASE_URL=http://127.0.0.1:9999/v1 ",
         ):
             assert line in seen.text, seen.text
+
+
+async def test_the_empty_state_says_that_notifications_come_by_default(dashboard, path):
+    said = "Alerts are shown on this desktop; off with [alerts] desktop = false in config.toml."
+    by_default = Channel("desktop", "desktop", "this desktop", "warning", by_default=True)
+    missing = msgspec.structs.replace(by_default, disabled_reason="no notification service")
+    configured = msgspec.structs.replace(by_default, by_default=False)
+    for channel, is_said in ((by_default, True), (missing, False), (configured, False)):
+        async with hand_made(path, states.empty()) as daemon:
+            daemon.channels = [channel]
+            app = BudgetTop(path)
+            async with app.run_test(size=(120, 34)) as pilot:
+                assert await stands(app, pilot, "live")
+                seen = Seen(app, pilot, daemon)
+                await seen.shows("Nothing seen yet")
+                assert (said in seen.text) == is_said
 
 
 async def test_the_first_request_ends_the_empty_state(dashboard):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -25,7 +26,16 @@ from budgettop.view import View
 from budgettop.widgets.amount_editor import AmountEditor
 from budgetwire.client import Connected, Link, Lost, State
 from budgetwire.errors import CallError, Unreachable, VersionMismatch
-from budgetwire.messages import Acknowledge, Call, Pause, QueryRequests, Resume, Snapshot
+from budgetwire.messages import (
+    Acknowledge,
+    Call,
+    Pause,
+    QueryChannels,
+    QueryChannelsReply,
+    QueryRequests,
+    Resume,
+    Snapshot,
+)
 
 REPAINT_SECONDS = 0.25
 """Between repaints while nothing urgent happens; what is urgent is shown at once."""
@@ -110,8 +120,11 @@ class BudgetTop(App[None]):
             async for event in self.link.events():
                 match event:
                     case Connected(welcome):
+                        unused = await self._is_unused()
                         self._set(
-                            listen=welcome.listen.removeprefix("http://"), unused=await self._is_unused()
+                            listen=welcome.listen.removeprefix("http://"),
+                            unused=unused,
+                            notifies=unused and await self._notifies(),
                         )
                     case State(snapshot):
                         self._take(snapshot)
@@ -208,6 +221,14 @@ class BudgetTop(App[None]):
             return not (await self.link.call(lambda call: QueryRequests(id=call, count=1)))["requests"]
         except CallError:
             return False
+
+    async def _notifies(self) -> bool:
+        try:
+            reply = await self.link.call(lambda call: QueryChannels(id=call))
+        except CallError:
+            return False
+        channels = msgspec.convert(reply, QueryChannelsReply).channels
+        return any(channel.by_default and not channel.disabled_reason for channel in channels)
 
     def _take(self, snapshot: Snapshot) -> None:
         if self.view.stand != "live":

@@ -23,6 +23,8 @@ class View:
     retry_at: float | None = None
     unused: bool = False
     """No request was ever seen by this daemon."""
+    notifies: bool = False
+    """Alerts are shown on the daemon's desktop without having been told to; only asked where it is unused."""
     now: float = 0.0
 
     @property

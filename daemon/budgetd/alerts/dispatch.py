@@ -92,7 +92,7 @@ class Dispatch:
         answer: it gets another round of attempts.
         """
         self._delivered(lane.name)
-        if not lane.unanswered:
+        if not lane.unanswered or lane.by_default:  # notifications of hours ago are no use on a desktop
             return
         lane.unanswered = False
         self._deliveries.commit()
@@ -108,17 +108,19 @@ class Dispatch:
             row = msgspec.structs.replace(row, due_at=now + SECOND_ROUND_SECONDS)
             self._give_up(lane, row, reason)
             return
-        log.info("channel %s: %s; attempt %d follows", lane.name, reason, row.attempts + 1)
+        level = logging.DEBUG if lane.by_default else logging.INFO
+        log.log(level, "channel %s: %s; attempt %d follows", lane.name, reason, row.attempts + 1)
         lane.add(self._deliveries.update(row, due_at=now + delay, error=reason))
         if row.attempts == lane.section.fallback_after:
             self._fall_back(lane, row)
 
     def _give_up(self, lane: Lane, row: DeliveryRow, reason: str) -> None:
         """Let a message be."""
-        log.warning("channel %s: given up on a message: %s", lane.name, reason)
+        level = logging.DEBUG if lane.by_default else logging.WARNING
+        log.log(level, "channel %s: given up on a message: %s", lane.name, reason)
         self._deliveries.update(row, state="dead", error=reason)
         self._fall_back(lane, row)
-        if payload.read(row.body).alert.rule != "delivery":
+        if payload.read(row.body).alert.rule != "delivery" and not lane.by_default:
             self._failed(lane.name, reason)
 
     def _disable(self, lane: Lane, row: DeliveryRow, reason: str) -> None:

@@ -45,6 +45,8 @@ class Lane:
         self.section = section
         self.channel = channel
         self.disabled: Disabled | None = None
+        self.by_default = False
+        """Nobody configured it: what does not arrive is no news."""
         self.unanswered = True
         """Whether anything may have been given up on here for lack of an answer."""
         self.task: asyncio.Task[None] | None = None

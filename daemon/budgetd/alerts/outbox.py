@@ -46,6 +46,7 @@ class Outbox:
         delivered: Callable[[str], None],
         changed: Callable[[], None],
         make: Mapping[str, Make] = MAKE,
+        has_desktop: Callable[[], bool] = lambda: False,
         chance: Callable[[], float] = random.random,
     ) -> None:
         """
@@ -57,13 +58,15 @@ class Outbox:
             delivered: told the channel, when a message has arrived, or a test.
             changed: told when messages or channels stand otherwise than before.
             make: what makes a channel of a section, by kind.
+            has_desktop: whether notifications can be shown on this machine.
             chance: a new number from [0, 1) at each call.
         """
         self._clock = clock
         self._changed = changed
         self._daemon = payload.DaemonPart(socket.gethostname(), version("budgettop"))
         self._deliveries = Deliveries(ledger)
-        self._roster = Roster(make)
+        self._roster = Roster(make, has_desktop)
+        self._configured: tuple[AlertsSection, str | None] = (AlertsSection(desktop=False), None)
         self._lanes: dict[str, Lane] = {}
         """Of the channels that are switched on."""
         self._dispatch = Dispatch(
@@ -78,6 +81,7 @@ class Outbox:
         """Put other channels in force. What waits for one that is gone is given up on; a channel that was
         disabled is enabled if it has another url now.
         """
+        self._configured = settings, short_form_url
         self._roster.configure(settings, short_form_url)
         on = self._roster.on()
         for name in self._lanes.keys() - set(on):
@@ -88,6 +92,11 @@ class Outbox:
             self._open(name, disabled.get(name))
         self._take_up()
         self._changed()
+
+    def look_for_desktop(self) -> None:
+        """Show notifications by default also on a desktop that came after the daemon."""
+        if self._roster.desktop_came():
+            self.configure(*self._configured)
 
     def start(self) -> None:
         """Deliver from now on, what an earlier daemon left to begin with."""
@@ -171,17 +180,22 @@ class Outbox:
     def _shown(self, section: ChannelSection, tally: Tally) -> wire.Channel:
         lane = self._lanes.get(section.name)
         disabled = lane.disabled if lane is not None else None
+        by_default = section.name == self._roster.by_default
+        off = self._roster.why_off(section.name)
+        # Nobody asked for it: that it cannot be had is no failure.
+        missing = tally.error if by_default else ""
         return wire.Channel(
             name=section.name,
             kind=section.kind,
             target=self._roster.channels[section.name].target,
             severity=section.severity,
             disabled_at=disabled.at if disabled else None,
-            disabled_reason=disabled.reason if disabled else self._roster.why_off(section.name),
+            disabled_reason=disabled.reason if disabled else off or missing,
             pending=tally.pending,
             dead=tally.dead,
             delivered_at=tally.delivered_at,
-            error=tally.error,
+            error="" if by_default else tally.error,
+            by_default=by_default,
         )
 
     # lanes
@@ -197,6 +211,7 @@ class Outbox:
             if self._started:
                 lane.start()
         lane.section, lane.channel = section, channel
+        lane.by_default = name == self._roster.by_default
         if disabled is not None and disabled.mark != mark_of(section):
             self._deliveries.enable(name)
             disabled = None

@@ -1,22 +1,33 @@
 """The channels of the configuration that is in force."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 
 from budgetd.alerts.channels.channel import Channel
 from budgetd.alerts.channels.make import Make
-from budgetd.alerts.settings import SHORT_FORM, AlertsSection, ChannelSection
+from budgetd.alerts.settings import DEFAULT_DESKTOP, SHORT_FORM, AlertsSection, ChannelSection
 from budgetd.ledger.rows import AlertRow
+
+log = logging.getLogger(__name__)
 
 RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
 class Roster:
-    """Every channel that is configured, in the order of the file."""
+    """Every channel that is configured, in the order of the file, then the one that is there by default."""
 
-    def __init__(self, make: Mapping[str, Make]) -> None:
-        """``make`` says what makes a channel of a section, by kind."""
+    def __init__(self, make: Mapping[str, Make], has_desktop: Callable[[], bool]) -> None:
+        """
+        Args:
+            make: what makes a channel of a section, by kind.
+            has_desktop: whether notifications can be shown on this machine.
+        """
         self._make = make
+        self._has_desktop = has_desktop
         self._enabled = True
+        self._waits_for_desktop = False
+        self.by_default = ""
+        """The name of the channel that is there without having been configured; empty: there is none."""
         self.sections: dict[str, ChannelSection] = {}
         self.channels: dict[str, Channel] = {}
 
@@ -25,12 +36,30 @@ class Roster:
         sections = {section.name: section for section in settings.channels}
         if short_form_url:
             sections[SHORT_FORM] = ChannelSection(name=SHORT_FORM, kind="webhook", url=short_form_url)
+        self._add_desktop(settings, sections)
         self.channels = {
             name: self.channels[name] if section == self.sections.get(name) else self._made(section)
             for name, section in sections.items()
         }
         self.sections = sections
         self._enabled = settings.enabled
+
+    def desktop_came(self) -> bool:
+        """Whether there is a desktop now that was missing when the channels were put in force."""
+        return self._waits_for_desktop and self._has_desktop()
+
+    def _add_desktop(self, settings: AlertsSection, sections: dict[str, ChannelSection]) -> None:
+        """A desktop that was once there may come back, so its channel stays."""
+        name = DEFAULT_DESKTOP.name
+        configured = name in sections or any(section.kind == "desktop" for section in sections.values())
+        wanted = settings.desktop and not configured
+        there = wanted and (self.by_default != "" or self._has_desktop())
+        if there:
+            sections[name] = DEFAULT_DESKTOP
+            if not self.by_default and settings.enabled:
+                log.info("alerts are shown on this desktop; to turn that off: [alerts] desktop = false")
+        self.by_default = name if there else ""
+        self._waits_for_desktop = wanted and not there
 
     def on(self) -> list[str]:
         """The names of those that are switched on."""

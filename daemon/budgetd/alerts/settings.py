@@ -68,11 +68,17 @@ class ChannelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     fallback_after: Annotated[int, Meta(ge=1, le=7)] = 3
 
 
+DEFAULT_DESKTOP = ChannelSection(name="desktop", kind="desktop")
+"""The channel that is there by default, where a desktop is."""
+
+
 class AlertsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[alerts]`."""
 
     enabled: bool = True
     """False: alerts are shown, and nothing is sent."""
+    desktop: bool = True
+    """Whether `DEFAULT_DESKTOP` is added where no channel of that kind is configured."""
     group_seconds: Annotated[int, Meta(ge=0, le=86400)] = 300
     """An alert that goes on happening is told again at most this often."""
     repeat_hours: Annotated[int, Meta(ge=0, le=168)] = 0

@@ -209,5 +209,7 @@ def _channel(channel: Channel) -> tuple[str, ...]:
         how = f"last delivered {clock(channel.delivered_at)}"
     else:
         how = "nothing was sent yet"
+    if channel.by_default:
+        how += "; there by default, [alerts] desktop = false removes it"
     waiting = (str(channel.pending), str(channel.dead))
     return channel.name, channel.kind, channel.target, channel.severity, *waiting, how

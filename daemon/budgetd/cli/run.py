@@ -13,6 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import click
+import msgspec
 
 from budgetd.cli.call import snapshot
 from budgetd.cli.loop_errors import report_loop_errors
@@ -22,7 +23,7 @@ from budgetd.ledger.lock import holder
 from budgetd.log_format import LineFormatter
 from budgetwire.client import Client
 from budgetwire.errors import NoSocket, Unreachable, WireError
-from budgetwire.messages import Snapshot, Welcome
+from budgetwire.messages import QueryChannels, QueryChannelsReply, Snapshot, Welcome
 from budgetwire.places import find_places
 
 START_SECONDS = 60.0
@@ -78,6 +79,7 @@ def start() -> None:
     if welcome := _running(places.socket):
         click.echo(f"budgetd is running already (process {welcome.pid}, http://{welcome.listen}).")
         return
+    is_first = not find_ledger().exists()
     with tempfile.TemporaryFile() as complaints:
         command = [sys.executable, "-m", "budgetd.cli", "serve", "--log-file", str(places.log)]
         process = subprocess.Popen(
@@ -91,6 +93,11 @@ def start() -> None:
         while time.monotonic() < deadline and process.poll() is None:
             if welcome := _answering(places.socket):
                 click.echo(f"budgetd runs on http://{welcome.listen} (process {welcome.pid}).")
+                if is_first and asyncio.run(_shows_notifications(places.socket)):
+                    click.echo(
+                        "Alerts are shown on this desktop; [alerts] desktop = false in config.toml turns"
+                        " that off."
+                    )
                 return
             time.sleep(0.05)
         if process.poll() is None:
@@ -158,6 +165,14 @@ def _running(socket: Path) -> Welcome | None:
             )
         time.sleep(0.05)
     return None
+
+
+async def _shows_notifications(socket: Path) -> bool:
+    """Whether the running daemon does without having been told to."""
+    client = await Client.connect(socket, "budgetd")
+    reply = msgspec.convert(await client.call(lambda id: QueryChannels(id=id)), QueryChannelsReply)
+    await client.close()
+    return any(channel.by_default and not channel.disabled_reason for channel in reply.channels)
 
 
 def _answering(socket: Path) -> Welcome | None:

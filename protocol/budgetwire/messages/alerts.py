@@ -106,6 +106,8 @@ class Channel(State, frozen=True):
     """When a message arrived last."""
     error: str = ""
     """Why the last attempt failed; empty since one succeeded."""
+    by_default: bool = False
+    """Nobody configured it. That nothing arrives there is in `disabled_reason`, and no failure."""
 
 
 class QueryChannelsReply(State, frozen=True):

@@ -20,6 +20,9 @@ url = "{upstream}"
 
 [upstreams.gemini]
 url = "{upstream}"
+
+[alerts]
+desktop = false
 """
 
 _BUDGET = f"""\

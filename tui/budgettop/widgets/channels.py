@@ -19,6 +19,8 @@ ADVICE = (
 )
 """What is to be pasted is indented."""
 
+BY_DEFAULT = "there by default; [alerts] desktop = false removes it"
+
 
 class Channels(Listing[str]):
     """All channels, in the order of the file."""
@@ -125,6 +127,8 @@ class ChannelRows(ListRows[str]):
         if wrong:
             style = "near" if _is_ill(channel) else "faint"
             rows += [[("    ", ""), (line, style)] for line in text.wrap(wrong, max(8, width - 4))]
+        if channel.by_default:
+            rows += [[("    ", ""), (line, "faint")] for line in text.wrap(BY_DEFAULT, max(8, width - 4))]
         if waiting := _waiting(channel):
             rows.append([("    ", ""), (waiting, "faint")])
         return rows

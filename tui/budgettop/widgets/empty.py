@@ -9,6 +9,7 @@ from budgettop.view import View
 from budgetwire import setup
 
 ADVICE = "Point a client here. Its API key goes along untouched; its cost shows up."
+NOTIFIES = "Alerts are shown on this desktop; off with [alerts] desktop = false in config.toml."
 
 NAMES = 14
 """Cells of the names on the left."""
@@ -20,7 +21,7 @@ class EmptyState(VerticalScroll, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="empty")
         self.border_title = "Nothing seen yet"
-        self._listen = ""
+        self._shown = ("", False)
 
     @override
     def compose(self):
@@ -28,12 +29,13 @@ class EmptyState(VerticalScroll, can_focus=True):
 
     def show(self, view: View) -> None:
         """Take the address to be named."""
-        if view.listen != self._listen:
-            self._listen = view.listen
-            self.query_one("#paste", Static).update(_advice(f"http://{view.listen}"))
+        shown = view.listen, view.notifies
+        if shown != self._shown:
+            self._shown = shown
+            self.query_one("#paste", Static).update(_advice(f"http://{view.listen}", notifies=view.notifies))
 
 
-def _advice(base: str) -> Content:
+def _advice(base: str, *, notifies: bool) -> Content:
     """What is to be pasted stands out."""
     anthropic, *hints = setup.CLAUDE_CODE
     base_url = setup.exports(base, anthropic)
@@ -51,4 +53,4 @@ def _advice(base: str) -> Content:
         ("OpenAI SDKs", setup.exports(base, "OPENAI_BASE_URL")),
     )
     lines = [Content.assemble(name.ljust(NAMES), (line, "bold")) for name, line in pasted]
-    return Content("\n").join([Content(ADVICE), *lines])
+    return Content("\n").join([Content(ADVICE), *lines, *([Content(NOTIFIES)] if notifies else [])])

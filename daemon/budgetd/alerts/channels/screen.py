@@ -161,16 +161,26 @@ class Screen:
                 await self._backend.clear(identifier)
 
 
+def has_desktop() -> bool:
+    """Whether there is a session of this user that may show notifications."""
+    return sys.platform == "darwin" or bool(os.environ.get(BUS)) or _usual_bus().exists()
+
+
+def _usual_bus() -> Path:
+    """Where the session's bus is unless the environment says otherwise."""
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}", "bus")
+
+
 def _find_bus() -> None:
     """See that the package finds the session's bus, also where budgetd was started outside the session.
     Raises ScreenError.
     """
     if sys.platform != "linux" or os.environ.get(BUS):
         return
-    folder = os.environ.get("XDG_RUNTIME_DIR")
-    if not folder or not Path(folder, "bus").exists():
-        raise ScreenError(f"no session bus: ${BUS} is not set, and there is no $XDG_RUNTIME_DIR/bus")
-    os.environ[BUS] = f"unix:path={quote(folder)}/bus"
+    bus = _usual_bus()
+    if not bus.exists():
+        raise ScreenError(f"no session bus: ${BUS} is not set, and there is no {bus}")
+    os.environ[BUS] = f"unix:path={quote(str(bus))}"
 
 
 def _load() -> None:
