@@ -41,6 +41,8 @@ limit_cents = 100000
 guarantee = "{guarantee}"
 """
 GUARANTEES = ("expected", "strict")
+DURABILITY = '[ledger]\ndurability = "{}"\n'
+DURABILITIES = ("process", "power")
 LIMITS = ("daily", "monthly", "rolling", "ever")
 
 STREAMS = 10
@@ -136,10 +138,11 @@ def _kill_again_and_again(background: Background, forks: Forks, seed: int) -> Co
     """One home's share of the kills, then its books are held against the bill; how often what happened."""
     rng = random.Random(seed)
     budget = BUDGET.format(guarantee=GUARANTEES[seed % 2])
+    config = DURABILITY.format(DURABILITIES[seed % 2])
     provider, answered = Provider(), list[str]()
     with (
         background.inside(Keeping(provider)) as upstream,
-        ForkedHome(forks, {"anthropic": upstream.url}, budget=budget) as home,
+        ForkedHome(forks, {"anthropic": upstream.url}, budget=budget, config=config) as home,
     ):
         home.start()
         for kill in range(KILLS // HOMES):

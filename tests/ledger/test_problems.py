@@ -89,6 +89,11 @@ async def test_a_ledger_that_is_malformed_names_the_way_out(path: Path) -> None:
         db.execute("select sum(length(model)) from requests").fetchall()
 
 
+def test_a_ledger_that_was_cut_off(path: Path) -> None:
+    error = failing(sqlite3.SQLITE_IOERR_SHORT_READ, "SQLITE_IOERR_SHORT_READ")
+    assert describe(error, path).startswith("the file is shorter than it says. Stop budgetd")
+
+
 def test_a_ledger_that_is_not_there(path: Path) -> None:
     with (
         pytest.raises(LedgerError, match=r"unable to open database file\. Check that its folder"),

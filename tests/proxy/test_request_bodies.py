@@ -252,3 +252,30 @@ async def test_a_body_whose_framing_is_wrong_is_never_sent(home: Path, rest: byt
         assert b" 200 " not in client.received
         assert upstream.received == b""
         assert await daemon.rows(0) == []
+
+
+@pytest.mark.parametrize("length", [b"%d" % (2**40 + 1), b"1" + b"0" * 19])
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/models", "/-/health"])
+async def test_a_length_that_nobody_can_mean_is_refused_before_anything(
+    home: Path, length: bytes, path: str
+) -> None:
+    async with between(home, always(OK)) as (client, daemon, upstream):
+        await client.send(daemon.request("POST", path, b"Content-Length: " + length) + ASK)
+        response = await client.response()
+        assert response.status == 413
+        assert b"more than 1 TiB" in response.body
+        assert not upstream.requests
+        async with daemon.connect() as other:
+            await other.send(daemon.request("POST", "/v1/messages", body=ASK))
+            assert (await other.response()).status == 200
+        await daemon.rows(1)
+
+
+@pytest.mark.parametrize(
+    "length", [b"1_0", b"+5", b"-5", b"0x10", b"\xb2", b"\xd9\xa3", b"1e3", b"5, 5", b"1 2"]
+)
+async def test_a_length_that_is_no_number_is_refused(home: Path, length: bytes) -> None:
+    async with between(home, always(OK)) as (client, daemon, upstream):
+        await client.send(daemon.request("POST", "/v1/messages", b"Content-Length: " + length) + ASK)
+        assert (await client.response()).status == 400
+        assert not upstream.requests

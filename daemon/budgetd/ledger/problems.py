@@ -48,6 +48,8 @@ def describe(error: Exception, path: Path) -> str:
     if isinstance(error, OSError):
         return _lower(error.strerror or str(error))
     text = _lower(str(error))
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return f"the file is shorter than it says. {_RESCUE}"
     code = _primary_code(error)
     if code == sqlite3.SQLITE_IOERR:
         text = f"{text} ({_disk_error(error, path)})"
