@@ -235,13 +235,19 @@ class Accounts:
             self.ledger.db, since, subscription=budget.count_subscription, starts=starts
         )
         guard.configure(budget.limits, now, history, self.desk.fired_thresholds)
-        granted = queries.grants(self.ledger.db)
-        guard.restore_grants((each.limit, each.subject, each.at, each.nusd) for each in granted)
         self.guard = guard
-        self.desk.crossed(self.guard.crossed())
-        self.desk.review(budget.limits, self.guard)
+        self.restore_grants()
         self.changed("limits")
         self._ask_again(self.holds)
+
+    def restore_grants(self) -> None:
+        """Put in force the grants on record; those of a limit that is gone have ended with it."""
+        granted, names = queries.grants(self.ledger.db), {limit.name for limit in self.budget.limits}
+        for name in {each.limit for each in granted} - names:
+            self.ledger.add('delete from grants where "limit" = ?', (name,))
+        self.guard.restore_grants((each.limit, each.subject, each.at, each.nusd) for each in granted)
+        self.desk.crossed(self.guard.crossed())
+        self.desk.review(self.budget.limits, self.guard)
 
     def tick(self) -> None:
         """Open the windows that have begun, turn away whoever was held too long. To be called often."""

@@ -29,6 +29,16 @@ class Steering:
         accounts.changed("limits")
         accounts.retry_held([window])
 
+    def take_back_grant(self, limit: str, subject: str) -> None:
+        """Take back what was granted to a counter last. Raises LedgerError if it cannot be recorded."""
+        accounts = self._accounts
+        accounts.ledger.write(
+            'delete from grants where id = (select max(id) from grants where "limit" = ? and subject = ?)',
+            (limit, subject),
+        )
+        accounts.restore_grants()
+        accounts.changed("limits")
+
     def approve(self, request_id: int) -> bool:
         """Let a held request through this once, or the repeats of a killed one; False if it is neither."""
         accounts = self._accounts

@@ -101,10 +101,20 @@ class NotedAccounts:
         self.calls.append(("adjust", subject.model, nusd))
 
     def find(self, limit: str, subject: str, now: float) -> SimpleNamespace:
-        return SimpleNamespace(granted_nusd=self.counters[limit, subject])
+        granted, of = self.counters[limit, subject], next(x for x in self.budget.limits if x.name == limit)
+        return SimpleNamespace(
+            limit=of, subject=subject, granted_nusd=granted, cap_nusd=of.limit_nusd + granted, starts_at=0.0
+        )
 
     def grant(self, limit: str, subject: str, nusd: int) -> None:
         self.counters[limit, subject] += nusd
+        self.ledger.write(
+            'insert into grants ("limit", subject, window_starts_at, nusd, at) values (?, ?, 0, ?, ?)',
+            (limit, subject, nusd, NOW),
+        )
+
+    def take_back_grant(self, limit: str, subject: str) -> None:
+        self.counters[limit, subject] = 0
 
     def pause(self, by: str, limit: str | None = None) -> None:
         self.calls.append(("pause", by, limit))

@@ -1,12 +1,14 @@
 """The commands that steer and show, against a real control server that answers by a script."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import pytest
@@ -40,16 +42,21 @@ from e2e.background import Background
 USD = 1_000_000_000
 
 
+Answer: TypeAlias = dict[str, Any] | CommandError
+
+
 class Script:
     """Keeps the calls, and answers each kind by a result or an error."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self.answers: dict[type[Call], dict[str, Any] | CommandError] = {}
+        self.answers: dict[type[Call], Answer | Callable[[Any], Answer]] = {}
 
     async def __call__(self, call: Call, peer: Peer) -> dict[str, Any]:
         self.calls.append(msgspec.structs.replace(call, id=0))
         answer = self.answers.get(type(call), {})
+        if callable(answer):
+            answer = answer(call)
         if isinstance(answer, CommandError):
             raise answer
         return answer
@@ -115,7 +122,6 @@ def run(home: Path, script: Script, views: Views, monkeypatch, capsys):
         (["limits", "set", "daily", "12.50"], SetLimit(id=0, limit="daily", limit_cents=1250), "$12.50 now"),
         (["limits", "set", "daily", "none"], SetLimit(id=0, limit="daily", limit_cents=None), "is removed"),
         (["limits", "set", "daily", "0"], SetLimit(id=0, limit="daily", limit_cents=0), "$0.00 now"),
-        (["limits", "undo", "daily"], UndoLimit(id=0, limit="daily"), "daily is $10.00 again."),
         (["grant", "daily", "$5"], Grant(id=0, limit="daily", cents=500), "daily may spend $5.00 more"),
         (
             ["grant", "opus per project", "2.50", "--subject", "acme"],
@@ -136,6 +142,50 @@ def test_a_command_makes_its_call_and_says_what_was_done(run, script, arguments,
     assert (code, err) == (0, "")
     assert script.calls == [call]
     assert says in out
+
+
+UNDONE = {"limit": "daily", "action": "grant", "before_nusd": 5, "after_nusd": 0, "message": "It is so."}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        ([], UndoLimit(id=0)),
+        (["daily"], UndoLimit(id=0, limit="daily")),
+        (["daily", "--yes"], UndoLimit(id=0, limit="daily", allow_raise=True)),
+    ],
+)
+def test_an_undo_says_what_the_daemon_says_of_it(run, script, arguments, call) -> None:
+    script.answers[UndoLimit] = UNDONE
+    assert run("limits", "undo", *arguments) == (0, "It is so.\n", "")
+    assert script.calls == [call]
+
+
+def test_an_undo_that_raises_a_cap_is_not_done_unasked(run, script) -> None:
+    raises = "That would raise the cap of daily from $5.00 to $10.00."
+    script.answers[UndoLimit] = CommandError("conflict", raises, "allow_raise")
+    code, _, err = run("limits", "undo")
+    assert (code, err) == (1, f"budgetd: {raises} Repeat with --yes to do it.\n")
+    assert script.calls == [UndoLimit(id=0)]
+
+
+@pytest.mark.parametrize(("typed", "says"), [("y", "It is so."), ("n", "Nothing is changed.")])
+def test_who_is_at_a_terminal_is_asked(run, script, monkeypatch, typed: str, says: str) -> None:
+    refusal = CommandError("conflict", "That would raise it.", "allow_raise")
+    script.answers[UndoLimit] = lambda call: UNDONE if call.allow_raise else refusal
+    monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
+    code, out, _ = run("limits", "undo")
+    assert code == 0
+    assert "That would raise it. Do it? [y/N]: " in out
+    assert out.endswith(f"{says}\n")
+    assert [call.allow_raise for call in script.calls] == ([False, True] if typed == "y" else [False])
+
+
+class Terminal(io.StringIO):
+    """Where a person types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def set_daily(cents: int | None) -> SetLimit:
     return SetLimit(id=1, limit="daily", limit_cents=cents)
 
 
-UNDO = UndoLimit(id=1, limit="daily")
+UNDO = UndoLimit(id=1, limit="daily", allow_raise=True)
 
 
 async def refused(steered: Steered, call: Call) -> CommandError:
@@ -111,9 +111,9 @@ async def test_an_undone_removal_restores_the_limit_and_an_undone_addition_remov
     await steered.call(UNDO)
     assert steered.cap == 1000
     await steered.call(SetLimit(id=1, limit="monthly", limit_cents=20000))
-    await steered.call(UndoLimit(id=1, limit="monthly"))
+    await steered.call(UndoLimit(id=1, limit="monthly", allow_raise=True))
     assert "monthly" not in steered.file.caps
-    await steered.call(UndoLimit(id=1, limit="monthly"))
+    await steered.call(UndoLimit(id=1, limit="monthly", allow_raise=True))
     assert steered.file.caps["monthly"] == 20000
 
 
@@ -123,9 +123,9 @@ async def test_an_entry_that_was_removed_comes_back_with_all_it_said(steered: St
         await steered.call(SetLimit(id=1, limit="opus", limit_cents=None))
         assert steered.file.tables == []
         await steered.restart()
-        await steered.call(UndoLimit(id=1, limit="opus"))
+        await steered.call(UndoLimit(id=1, limit="opus", allow_raise=True))
         assert steered.file.tables == [table]
-    await steered.call(UndoLimit(id=1, limit="opus"))
+    await steered.call(UndoLimit(id=1, limit="opus", allow_raise=True))
     assert steered.file.tables == []
 
 
@@ -279,7 +279,7 @@ async def test_the_document_tells_every_action_of_the_audit(steered: Steered) ->
     told = re.findall(r"^\| (`.*?`) \|", text.split("| `action` |")[1].split("### ")[0], re.MULTILINE)
     steered.fire(1)
     for call in (
-        set_daily(1), UNDO, Grant(id=1, limit="daily", cents=1), Pause(id=1), Resume(id=1),
+        set_daily(1), UNDO, Grant(id=1, limit="daily", cents=1), UNDO, Pause(id=1), Resume(id=1),
         Snooze(id=1, alert_ids=None, until=NOW + 60), Acknowledge(id=1, alert_ids=None),
         Approve(id=1, request_id=12), Kill(id=1, request_id=11), Redeliver(id=1),
         ApplyCorrections(id=1, source="a file", corrections=[INVOICED]), UndoCorrections(id=1),

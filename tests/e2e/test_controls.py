@@ -58,6 +58,11 @@ def call(stage: Stage, make: Callable[[int], Call]) -> None:
     assert stage.home.call(make) == {}
 
 
+def undo(stage: Stage, name: str) -> None:
+    told = stage.home.call(lambda id: UndoLimit(id=id, limit=name))
+    assert (told["limit"], told["action"]) == (name, "set_limit")
+
+
 def refused(stage: Stage, make: Callable[[int], Call]) -> tuple[str, str]:
     """Code and field of the error that a call gets; what it says is for a person."""
     with pytest.raises(CallError) as error:
@@ -143,14 +148,14 @@ def test_the_last_edit_of_a_limit_is_undone(stage: Stage, name: str) -> None:
     stage.ask(SONNET, "acme undone")  # so that each has a counter
     before = cap(stage, name)
     set_limit(stage, name, before + 7)
-    call(stage, lambda id: UndoLimit(id=id, limit=name))
+    undo(stage, name)
     assert cap(stage, name) == before
     change = stage.changes("undo_limit")[0]
     assert (change.uid, change.subject) == (os.getuid(), name)
 
     set_limit(stage, name, before + 8)
     stage.restart()
-    call(stage, lambda id: UndoLimit(id=id, limit=name))
+    undo(stage, name)
     assert stage.home.wait_for(lambda state: any(each.name == name for each in state.limits))
     assert cap(stage, name) == before
 
@@ -160,7 +165,7 @@ def test_a_limit_that_was_removed_comes_back(stage: Stage) -> None:
     spent = stage.limit("strict").spent_nusd
     set_limit(stage, "strict", None)
     assert not named(stage.home.state(), "strict")
-    call(stage, lambda id: UndoLimit(id=id, limit="strict"))
+    undo(stage, "strict")
     assert cap(stage, "strict") == before
     counter = stage.limit("strict")
     assert (counter.spent_nusd, counter.guarantee, counter.window) == (spent, "strict", "5h")

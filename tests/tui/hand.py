@@ -36,6 +36,7 @@ from budgetwire.messages import (
     Snapshot,
     Snooze,
     TestOutcome,
+    UndoLimit,
     Welcome,
 )
 from tui import states
@@ -132,11 +133,14 @@ class HandMade:
                     "more": len(rows) > count,
                 }
             case _:
-                return self._handle_of_alerts(call)
+                return self._handle_others(call)
         return {}
 
-    def _handle_of_alerts(self, call: Call) -> dict[str, Any]:
+    def _handle_others(self, call: Call) -> dict[str, Any]:
         match call:
+            case UndoLimit():
+                told = "The cap of daily is $10.00 again; it was $20.00."
+                return {"limit": "daily", "action": "set_limit", "message": told}
             case Snooze(alert_ids=ids, until=until):
                 return {"snoozed": self._answer(ids, state="snoozed", snoozed_until=until)}
             case QueryAlerts(count=count, before_id=before):

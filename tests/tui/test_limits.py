@@ -109,14 +109,27 @@ async def test_capital_p_pauses_and_resumes_the_selected_limit_alone(dashboard):
         assert [call.limit for call in (*seen.daemon.of(Pause), *seen.daemon.of(Resume))] == ["monthly"] * 2
 
 
-async def test_u_undoes_the_last_edit_of_the_selected_limit(dashboard):
+async def test_u_undoes_the_last_thing_that_was_done_and_says_what_that_was(dashboard):
     async with dashboard(states.busy()) as seen:
         await seen.press("down", "u")
-        await seen.shows("The last edit of monthly is taken back.")
-        assert [call.limit for call in seen.daemon.of(UndoLimit)] == ["monthly"]
-        seen.daemon.refusal = CommandError("not_found", "There is no edit of monthly to take back.")
+        await seen.shows("The cap of daily is $10.00 again; it was $20.00.")
+        assert [(call.limit, call.allow_raise) for call in seen.daemon.of(UndoLimit)] == [(None, False)]
+        seen.daemon.refusal = CommandError("not_found", "No change is on record.")
         await seen.press("u")
-        await seen.shows("There is no edit of monthly")
+        await seen.shows("No change is on record.")
+
+
+async def test_what_raises_a_cap_is_undone_at_the_second_press(dashboard):
+    async with dashboard(states.busy()) as seen:
+        seen.daemon.refusal = CommandError("conflict", "That would raise the cap.", "allow_raise")
+        await seen.press("u")
+        await seen.shows("That would raise the cap. Press u again to do it.")
+        await seen.press("u")
+        await seen.until(lambda: len(seen.daemon.of(UndoLimit)) == 2)
+        await seen.shows("The cap of daily is $10.00 again")
+        await seen.press("u")
+        await seen.until(lambda: len(seen.daemon.of(UndoLimit)) == 3)
+        assert [call.allow_raise for call in seen.daemon.of(UndoLimit)] == [False, True, False]
 
 
 async def test_keys_that_need_a_limit_are_hidden_where_there_is_none(dashboard):

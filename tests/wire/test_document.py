@@ -28,6 +28,7 @@ from budgetwire.messages import (
     SendTestReply,
     SnoozeReply,
     State,
+    UndoLimitReply,
 )
 from control.fakes import FakeViews, serving
 from wire.strategies import SHOWN, kinds
@@ -47,6 +48,7 @@ RESULTS = {
     "redeliver": RedeliverReply,
     "apply_corrections": ApplyCorrectionsReply,
     "undo_corrections": ApplyCorrectionsReply,
+    "undo_limit": UndoLimitReply,
 }
 
 

@@ -35,11 +35,14 @@ from budgetwire.messages import (
     QueryRequests,
     Resume,
     Snapshot,
+    UndoLimit,
 )
 
 REPAINT_SECONDS = 0.25
 """Between repaints while nothing urgent happens; what is urgent is shown at once."""
 NEWS_TOAST_SECONDS = 8
+AGREE_SECONDS = 10.0
+"""For so long a second press means yes."""
 
 
 class BudgetTop(App[None]):
@@ -105,6 +108,8 @@ class BudgetTop(App[None]):
         self.demo = demo
         self.view = View(now=text.wall_clock())
         self._newest: Snapshot | None = None
+        self._raise_until = 0.0
+        """Until when a second undo may raise a cap."""
         self._news = News()
         self._second = 0
 
@@ -151,6 +156,27 @@ class BudgetTop(App[None]):
                 self.notify(success, timeout=4, markup=False)
 
         self._ask(make, self.complain, done)
+
+    def undo(self) -> None:
+        """Take back the last edit or grant; what raises a cap only if this is asked for twice."""
+        agreed, self._raise_until = self.view.now < self._raise_until, 0.0
+        self._undo(agreed)
+
+    @work(group="calls")
+    async def _undo(self, agreed: bool) -> None:
+        try:
+            result = await self.link.call(lambda call: UndoLimit(id=call, allow_raise=agreed))
+        except CallError as error:
+            if error.field == "allow_raise":
+                self._raise_until = self.view.now + AGREE_SECONDS
+                asked = f"{error.message} Press u again to do it."
+                self.notify(asked, severity="warning", timeout=AGREE_SECONDS, markup=False)
+            else:
+                self.complain(str(error))
+        except Unreachable as error:
+            self.complain(str(error))
+        else:
+            self.notify(result.get("message", "It is taken back."), timeout=6, markup=False)
 
     def complain(self, sentence: str) -> None:
         """Say what could not be done."""

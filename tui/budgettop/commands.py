@@ -21,7 +21,7 @@ NAMES = {
     "kill": ("Kill request", "Cut the selected request on both sides, after asking"),
     "edit": ("Edit limit", "Change, set or remove the selected limit"),
     "grant": ("Grant", "Let the selected limit go beyond its cap until its window ends"),
-    "undo": ("Undo edit", "Take back the last edit of the selected limit"),
+    "undo": ("Undo", "Take back the last edit of a limit, or the last grant"),
     "pause-limit": ("Pause limit", "Refuse what matches the selected limit"),
     "resume-limit": ("Resume limit", "Admit again what matches the selected limit"),
     "pause": ("Pause", "Refuse everything that can cost"),

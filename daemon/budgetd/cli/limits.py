@@ -1,12 +1,15 @@
 """Commands about limits: limits (show, set, undo) and grant."""
 
 import shlex
+import sys
 
 import click
+import msgspec
 
 from budgetd.cli.call import call, snapshot
-from budgetd.cli.table import Dollars, clock, table
-from budgetwire.messages import Grant, Limit, SetLimit, UndoLimit
+from budgetd.cli.table import Dollars, clock, plain, table
+from budgetwire.errors import CallError
+from budgetwire.messages import Grant, Limit, SetLimit, UndoLimit, UndoLimitReply
 from budgetwire.money import cents_to_nusd, format_usd
 
 AMOUNTS = {"ignore_unknown_options": True}
@@ -28,7 +31,7 @@ Examples:
   budgetd limits                            every counter in its present window
   budgetd limits set daily 12.50            in force at once, and written to budget.toml
   budgetd limits set "opus per day" none    take the limit out of budget.toml
-  budgetd limits undo daily                 as it was before the last edit; again: redo
+  budgetd limits undo                       take back the last edit or grant; again: redo
 """,
 )
 @click.pass_context
@@ -51,13 +54,26 @@ def set_limit(name: str, dollars: int) -> None:
 
 
 @limits.command(epilog="Example: budgetd limits undo daily")
-@click.argument("name")
-def undo(name: str) -> None:
-    """Take back the last edit of a limit; again: make it again."""
-    call(lambda id: UndoLimit(id=id, limit=name))
-    _, state = snapshot()
-    caps = {format_usd(limit.limit_nusd) for limit in state.limits if limit.name == name}
-    click.echo(f"{name} is {caps.pop()} again." if caps else f"{name} is as it was before its last edit.")
+@click.argument("name", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask where that raises a cap.")
+def undo(name: str | None, yes: bool) -> None:
+    """Take back the last edit or grant, of the limit NAME or of any; again: make it again."""
+
+    def take_back(*, allow_raise: bool) -> None:
+        result = call(lambda id: UndoLimit(id=id, limit=name, allow_raise=allow_raise))
+        click.echo(plain(msgspec.convert(result, UndoLimitReply).message))
+
+    try:
+        take_back(allow_raise=yes)
+    except CallError as error:
+        if error.field != "allow_raise":
+            raise
+        if not sys.stdin.isatty():
+            raise CallError(error.code, f"{error.message} Repeat with --yes to do it.") from None
+        if click.confirm(plain(f"{error.message} Do it?")):
+            take_back(allow_raise=True)
+        else:
+            click.echo("Nothing is changed.")
 
 
 @click.command(

@@ -19,6 +19,10 @@ and the whole table of the file, as JSON, where one was removed that a cap alone
 """
 
 
+GRANTS = ("grant", "undo_grant")
+"""Actions that change what is granted to a counter. Before and after are what is granted in all."""
+
+
 class Audit:
     """Rows of one ledger."""
 
@@ -42,9 +46,9 @@ class Audit:
             self._take_back()
             raise
 
-    def last_edit(self, limit: str) -> Change | None:
-        """The newest edit of a limit's cap."""
-        return reports.last_change(self._ledger.db, limit, EDITS)
+    def last_of_limits(self, limit: str | None) -> Change | None:
+        """The newest edit of a limit's cap or grant to one of its counters; None: of any limit."""
+        return reports.last_change(self._ledger.db, limit, EDITS, GRANTS)
 
     def _take_back(self) -> None:
         try:

@@ -19,6 +19,7 @@ from budgetd.control.audit import Audit
 from budgetd.control.errors import CommandError
 from budgetd.control.limit_commands import LimitCommands
 from budgetd.control.needs import Peer
+from budgetd.control.undo import UndoCommands
 from budgetd.corrections import Corrections
 from budgetd.errors import LedgerError
 from budgetd.ledger import reports
@@ -75,6 +76,7 @@ class Commands:
         self._alerts = AlertCommands(accounts, outbox, self._audit)
         self._corrections = Corrections(accounts)
         self._limits = LimitCommands(accounts, steering, self._audit, budget_file, in_force)
+        self._undo = UndoCommands(accounts, steering, self._audit, budget_file, in_force)
 
     async def handle(self, call: Call, peer: Peer) -> dict[str, Any]:
         """Do one call. Raises CommandError, and then nothing was half applied."""
@@ -98,6 +100,8 @@ class Commands:
                     return msgspec.to_builtins(self._corrections.apply(call, peer))
                 case UndoCorrections():
                     return msgspec.to_builtins(self._corrections.undo(call, peer))
+                case UndoLimit():
+                    return msgspec.to_builtins(self._undo.undo(call, peer))
                 case ReportDrift():
                     self._accounts.desk.drift(call)
                     return {}
@@ -116,8 +120,6 @@ class Commands:
         match call:
             case SetLimit():
                 self._limits.set(call, peer)
-            case UndoLimit():
-                self._limits.undo(call, peer)
             case Grant():
                 self._limits.grant(call, peer)
             case Pause():

@@ -1,4 +1,7 @@
-"""Steering limits: set a cap, take that back, grant on top of it, pause what matches, resume it."""
+"""Steering limits: set a cap, grant on top of it, pause what matches, resume it.
+
+Taking that back is in `undo`.
+"""
 
 import json
 from collections.abc import Callable
@@ -10,8 +13,8 @@ from budgetd.control.audit import Audit
 from budgetd.control.errors import CommandError
 from budgetd.control.needs import Peer
 from budgetd.steering import Steering
-from budgetwire.messages import Grant, Pause, Resume, SetLimit, UndoLimit
-from budgetwire.money import NUSD_PER_CENT, cents_to_nusd, format_usd
+from budgetwire.messages import Grant, Pause, Resume, SetLimit
+from budgetwire.money import cents_to_nusd
 
 MOST_CENTS = 10**11
 """A billion dollars."""
@@ -38,30 +41,11 @@ class LimitCommands:
     def set(self, call: SetLimit, peer: Peer) -> None:
         """Set or remove a cap."""
         name, cents = call.limit, call.limit_cents
-        limit = self._find(name)
-        before = "" if limit is None else self._described(limit, removed=cents is None)
+        limit = find_limit(self._accounts, name)
+        before = "" if limit is None else described(self._budget_file, limit, removed=cents is None)
         after = "" if cents is None else str(cents_to_nusd(cents))
         with self._audit.change(peer, "set_limit", name, before, after):
             self._in_force(self._budget_file.set_limit(name, cents))
-
-    def undo(self, call: UndoLimit, peer: Peer) -> None:
-        """Take back the last edit, an undo included. Not where the cap has been changed by hand since."""
-        name = call.limit
-        edit = self._audit.last_edit(name)
-        if edit is None:
-            message = f"No edit of {_quoted(name)} is on record that could be taken back."
-            raise CommandError("not_found", message, "limit")
-        limit = self._find(name)
-        now, left = (None if limit is None else limit.limit_nusd), _cap(edit.after)
-        if now != left:
-            message = (
-                f"{name} was changed by hand since: its last edit here left {_told(left)}, now there is"
-                f" {_told(now)}. Set the cap you want instead."
-            )
-            raise CommandError("conflict", message, "limit")
-        before = "" if limit is None else self._described(limit, removed=edit.before == "")
-        with self._audit.change(peer, "undo_limit", name, before, edit.before):
-            self._in_force(self._put_back(name, edit.before))
 
     def grant(self, call: Grant, peer: Peer) -> None:
         """Let a counter go beyond its cap."""
@@ -100,38 +84,24 @@ class LimitCommands:
         paused = accounts.paused_at is not None if limit is None else limit in accounts.guard.paused
         return "paused" if paused else "running"
 
-    def _find(self, name: str) -> Limit | None:
-        return next((limit for limit in self._accounts.budget.limits if limit.name == name), None)
-
     def _known(self, name: str) -> Limit:
-        limit = self._find(name)
+        limit = find_limit(self._accounts, name)
         if limit is None:
             names = ", ".join(each.name for each in self._accounts.budget.limits)
             known = f"in force: {names}." if names else "no limit is in force."
-            raise CommandError("not_found", f"There is no limit {_quoted(name)}; {known}", "limit")
+            raise CommandError("not_found", f"There is no limit {quoted(name)}; {known}", "limit")
         return limit
 
-    def _described(self, limit: Limit, *, removed: bool) -> str:
-        """What the audit keeps of a limit: its cap or, before it is removed, all that the file says of it."""
-        table = self._budget_file.table(limit.name) if removed else None
-        return str(limit.limit_nusd) if table is None else json.dumps(table, ensure_ascii=False)
 
-    def _put_back(self, name: str, described: str) -> Budget:
-        if described.startswith("{"):
-            return self._budget_file.add_limit(json.loads(described))
-        cap = _cap(described)
-        return self._budget_file.set_limit(name, None if cap is None else cap // NUSD_PER_CENT)
+def find_limit(accounts: Accounts, name: str) -> Limit | None:
+    """The limit of this name, if it is in force."""
+    return next((limit for limit in accounts.budget.limits if limit.name == name), None)
 
 
-def _cap(described: str) -> int | None:
-    """The cap, in nanodollars, of what the audit keeps of a limit; None where there was none."""
-    if described.startswith("{"):
-        return cents_to_nusd(json.loads(described)["limit_cents"])
-    return int(described) if described else None
-
-
-def _told(cap_nusd: int | None) -> str:
-    return "no such limit" if cap_nusd is None else f"a cap of {format_usd(cap_nusd)}"
+def described(budget_file: BudgetFile, limit: Limit, *, removed: bool) -> str:
+    """What the audit keeps of a limit: its cap or, before it is removed, all that the file says of it."""
+    table = budget_file.table(limit.name) if removed else None
+    return str(limit.limit_nusd) if table is None else json.dumps(table, ensure_ascii=False)
 
 
 def _no_counter(limit: Limit, subject: str) -> str:
@@ -139,8 +109,9 @@ def _no_counter(limit: Limit, subject: str) -> str:
         return f"{limit.name} counts all that match it together; leave the subject out."
     if not subject:
         return f"{limit.name} has a counter for each {limit.per}; say whose."
-    return f"{limit.name} has no counter for the {limit.per} {_quoted(subject)} in its present window."
+    return f"{limit.name} has no counter for the {limit.per} {quoted(subject)} in its present window."
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name from a client, in a message."""
     return repr(name if len(name) <= 40 else name[:40] + "…")

@@ -131,8 +131,18 @@ def open_requests(db: sqlite3.Connection) -> list[Opening]:
 
 
 def grants(db: sqlite3.Connection) -> list[GrantRow]:
-    """All that was ever granted, oldest first."""
+    """All that was granted to limits that are still in force, oldest first."""
     return [GrantRow(*row) for row in db.execute('select "limit", subject, nusd, at from grants order by id')]
+
+
+def newest_grant(db: sqlite3.Connection, limit: str, subject: str) -> GrantRow | None:
+    """What was granted to a counter last."""
+    row = db.execute(
+        'select "limit", subject, nusd, at from grants where "limit" = ? and subject = ?'
+        " order by id desc limit 1",
+        (limit, subject),
+    ).fetchone()
+    return GrantRow(*row) if row else None
 
 
 def paused_limits(db: sqlite3.Connection) -> list[str]:

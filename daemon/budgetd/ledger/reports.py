@@ -77,13 +77,24 @@ def query_audit(db: sqlite3.Connection, count: int) -> QueryAuditReply:
     return QueryAuditReply(changes=[Change(*row) for row in rows])
 
 
-def last_change(db: sqlite3.Connection, subject: str, actions: tuple[str, ...]) -> Change | None:
-    """The newest row of the audit that did one of these things to a subject."""
+def last_change(
+    db: sqlite3.Connection, limit: str | None, of_limit: tuple[str, ...], of_counter: tuple[str, ...]
+) -> Change | None:
+    """The newest row of the audit that did one of these things to a limit, or to a counter of it (whose
+    subject is ``limit / subject`` where it has several); None: to any.
+    """
     names = ", ".join(Change.__struct_fields__)
+    actions = (*of_limit, *of_counter)
+    whose, parameters = "", list[str](actions)
+    if limit is not None:
+        counters = ", ".join("?" * len(of_counter))
+        whose = f" and (subject = ? or action in ({counters}) and substr(subject, 1, length(?)) = ?)"
+        prefix = f"{limit} / "
+        parameters += [limit, *of_counter, prefix, prefix]
     row = db.execute(
-        f"select {names} from audit where subject = ? and action in ({', '.join('?' * len(actions))})"
+        f"select {names} from audit where action in ({', '.join('?' * len(actions))}){whose}"
         " order by id desc limit 1",
-        (subject, *actions),
+        parameters,
     ).fetchone()
     return Change(*row) if row else None
 

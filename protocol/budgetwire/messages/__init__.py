@@ -52,6 +52,7 @@ from budgetwire.messages.calls import (
     SetLimit,
     Subscribe,
     UndoLimit,
+    UndoLimitReply,
 )
 from budgetwire.messages.costs import (
     ApplyCorrections,
@@ -135,6 +136,7 @@ __all__ = [
     "TestOutcome",
     "UndoCorrections",
     "UndoLimit",
+    "UndoLimitReply",
     "Update",
     "Welcome",
     "merge",

@@ -16,9 +16,28 @@ class SetLimit(Call, frozen=True, tag="set_limit"):
 
 
 class UndoLimit(Call, frozen=True, tag="undo_limit"):
-    """Take back the last edit of a limit that was made over this socket. The reply is empty."""
+    """Take back the last edit or grant that was made over this socket. Replies `UndoLimitReply`."""
+
+    limit: str | None = None
+    """The limit that it was of; None: the last one of any limit."""
+    allow_raise: bool = False
+    """Also where that raises a cap or removes a limit; else that is an error about this field."""
+
+
+class UndoLimitReply(State, frozen=True):
+    """What was taken back."""
 
     limit: str
+    action: str
+    """What had been done: ``set_limit`` or ``grant``, or what an earlier undo had done: ``undo_limit`` or
+    ``undo_grant``."""
+    before_nusd: int | None
+    """The cap until now, of a grant what was granted until now; None where there was no limit."""
+    after_nusd: int | None
+    message: str
+    """A sentence for a person, with the amounts."""
+    subject: str = ""
+    """Whose counter, of a grant."""
 
 
 class Grant(Call, frozen=True, tag="grant"):

@@ -20,7 +20,7 @@ KEYS = (
     ("↑ ↓", "select a limit, a request or an alert; scroll"),
     ("e  enter", "edit the selected limit: enter saves, esc cancels, ctrl+r removes"),
     ("g", "grant the selected limit more, until its window ends"),
-    ("u", "undo the last edit of the selected limit"),
+    ("u", "undo the last edit or grant; u again where that raises a cap"),
     ("space", "pause (refuse all that can cost), and resume"),
     ("P", "pause and resume what matches the selected limit"),
     ("h", "go to the held requests, on overview; there, or on their alert:"),

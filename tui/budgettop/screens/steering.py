@@ -8,7 +8,7 @@ from budgettop.screens.room import Room
 from budgettop.widgets.amount_editor import AmountEditor
 from budgettop.widgets.grant_editor import GrantEditor
 from budgettop.widgets.limit_editor import LimitEditor
-from budgetwire.messages import Limit, Pause, Resume, UndoLimit
+from budgetwire.messages import Limit, Pause, Resume
 
 
 class Steering(Room):
@@ -68,6 +68,5 @@ class Steering(Room):
         self.top.ask(lambda call: Resume(id=call, limit=name))
 
     def action_undo(self) -> None:
-        """Take back the last edit of the selected limit."""
-        name, _ = self.chosen
-        self.top.ask(lambda call: UndoLimit(id=call, limit=name), f"The last edit of {name} is taken back.")
+        """Take back the last thing that was done to any limit."""
+        self.top.undo()
