@@ -12,13 +12,14 @@ import msgspec
 
 from budgetd.alerts.desk import Desk
 from budgetd.alerts.settings import AlertsSection
+from budgetd.attribution.who import Who
 from budgetd.blocks import Block, Blocks
 from budgetd.budget.burn import MINUTES, Burn
 from budgetd.budget.counters import Window
-from budgetd.budget.decision import Refused, Reservation
+from budgetd.budget.decision import Crossing, Refused, Reservation
 from budgetd.budget.fallback import same_dialect
 from budgetd.budget.guard import Guard
-from budgetd.budget.limits import UNREAD, Subject
+from budgetd.budget.limits import UNREAD, Limit, Subject
 from budgetd.budget_file import Budget
 from budgetd.case import Case, Entry
 from budgetd.clock_steps import Behind, correct_dates
@@ -26,11 +27,13 @@ from budgetd.config import Billing
 from budgetd.errors import NotSyncedError
 from budgetd.holds import Counter, Holds, Waiting, counter_of
 from budgetd.ledger import queries
+from budgetd.ledger.queries import UnknownEnd
 from budgetd.ledger.recovery import recover
 from budgetd.ledger.restating import find_estimated, restate
-from budgetd.ledger.rows import Closing
+from budgetd.ledger.rows import Closing, Opening
 from budgetd.ledger.writer import Ledger
 from budgetd.metering import Ask, Reading
+from budgetd.overages import Overages
 from budgetd.pricing.book import Book
 from budgetd.pricing.learning import Learner
 from budgetd.pricing.pricer import Pricer
@@ -38,7 +41,7 @@ from budgetd.pricing.settings import UnknownModel
 from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
 from budgetd.request_log import RequestLog
-from budgetd.wording import PAUSED, why_in_short, why_refused, why_repeated, why_unknown
+from budgetd.wording import ON_OVERAGE, PAUSED, why_in_short, why_refused, why_repeated, why_unknown
 from budgetwire.money import format_usd
 
 DEFAULT_ALERTS = AlertsSection()
@@ -95,6 +98,7 @@ class Accounts:
         if left:
             self.desk.recovered(left, cost_nusd)
             ledger.flush()
+        self.overages = Overages(ledger)
         self.learner = Learner()
         self.learner.seed(queries.learning_rows(ledger.db))
         self._load_burn(now)
@@ -151,23 +155,30 @@ class Accounts:
         if entry is None:
             return
         now = self.clock()
+        opening = entry.opening
         if outcome == "failed":
             closing = Closing(settled_at=now, outcome=outcome, basis="")
         else:
-            cost = entry.final_cost(outcome)
+            cost = entry.cost(outcome)
             closing = entry.closing(cost, outcome, now)
+            opening = self._as_answered(entry)
             if cost.basis in {"reported", "billed"} and ticket.status < 400:
                 ask, session = entry.case.candidate.ask, entry.opening.session
                 self.learner.observe(ask, session, cost.usage, now, cost.output_bytes)
-        crossings = self.guard.settle(entry.reservation, closing.cost_nusd) if entry.reservation else []
+        crossings = self._count_end(entry, opening, closing)
         # Before the alerts: whatever becomes of them, what it cost is on its way into the ledger.
         if not _never_recorded(ticket):
-            self.ledger.settle(entry.opening, closing)
-            self.desk.settled(entry.opening, closing)
+            self.ledger.settle(opening, closing)
+            if opening is not entry.opening:
+                self.ledger.add(
+                    "update requests set billing = ?, limits = ? where id = ?",
+                    (opening.billing, opening.limits, opening.id),
+                )
+            self.desk.settled(opening, closing)
         self.desk.crossed(crossings)
         self._log_end(entry, closing)
         if closing.cost_nusd:
-            burn = self.burn if self._counts(entry.case.billing) else self.plan_burn
+            burn = self.burn if self._counts(opening.billing) else self.plan_burn
             burn.add(now, closing.cost_nusd)
         self.changed("in_flight", "limits", "burn", "spending")
         if entry.reservation is not None:
@@ -203,19 +214,33 @@ class Accounts:
         for sql, parameters in restate(row, cost):
             self.ledger.add(sql, parameters)
         if self._counts(row.billing):
-            self.adjust(row.subject, cost.nusd - row.cost_nusd, row.admitted_at)
+            self.adjust(row.subject, cost.nusd - row.cost_nusd, row.admitted_at, -row.unknown_nusd)
 
-    def adjust(self, subject: Subject, nusd: int, at: float) -> None:
-        """Count what turned out later of something that is settled; ``at``: when it was admitted."""
-        self.desk.crossed(self.guard.adjust(subject, nusd, at))
+    def adjust(self, subject: Subject, nusd: int, at: float, unknown_nusd: int = 0) -> None:
+        """Count what turned out later of something that is settled; ``at``: when it was admitted.
+        ``unknown_nusd``: by how much more, or less, it may have cost beyond that.
+        """
+        self.desk.crossed(self.guard.adjust(self.named(subject), nusd, at, unknown_nusd))
         self.restated += 1
         self.changed("limits", "burn", "spending")
-        if nusd < 0:
+        if min(nusd, unknown_nusd) < 0:
             self.retry_held()
 
     def now(self) -> float:
         """The time by which limits count, UTC epoch seconds."""
         return self.guard.time(self.clock())
+
+    def unknown_ends(self, limit: str, counter: str) -> list[UnknownEnd]:
+        """The requests of unknown end that a counter keeps room for. Raises KeyError if there is no such
+        counter, LedgerError.
+        """
+        window = self.guard.find(limit, counter, self.clock())
+        self.ledger.flush()
+        return [
+            end
+            for end in self._unknown_since(window.starts_at)
+            if self.guard.counts_on(limit, counter, self.named(end.subject), end.admitted_at)
+        ]
 
     # by the rules and by the clock
 
@@ -231,10 +256,14 @@ class Accounts:
             self._load_burn(now)
         since = guard.history_since(budget.limits, now)
         starts = guard.history_starts(budget.limits, now)
-        history = queries.history(
-            self.ledger.db, since, subscription=budget.count_subscription, starts=starts
-        )
-        guard.configure(budget.limits, now, history, self.desk.fired_thresholds)
+        spent = queries.history(self.ledger.db, since, subscription=budget.count_subscription, starts=starts)
+        # Where no limit looks at models, the prices need not be loaded for it.
+        named = self.named if any(map(_looks_at_models, budget.limits)) else _as_it_is
+        history = ((at, named(subject), nusd) for at, subject, nusd in spent)
+        unknown = [
+            (end.admitted_at, named(end.subject), end.unknown_nusd) for end in self._unknown_since(since)
+        ]
+        guard.configure(budget.limits, now, history, self.desk.fired_thresholds, unknown)
         self.guard = guard
         self.restore_grants()
         self.changed("limits")
@@ -307,9 +336,9 @@ class Accounts:
     def _case(self, candidate: Candidate, model: str, now: float, id: int | None = None) -> Case:
         """A request, priced as if it asked for this model."""
         upstream, who = candidate.route.upstream, candidate.who
-        billing: Billing = (
-            "subscription" if who.subscription and upstream.billing == "api" else upstream.billing
-        )
+        billing: Billing = upstream.billing
+        if candidate.on_plan:
+            billing = "api" if self.overages.is_on(who.key, now) else "subscription"
         pricer = Pricer(
             self._book,
             upstream.provider,
@@ -325,12 +354,14 @@ class Accounts:
             provider=upstream.provider,
             upstream=upstream.name,
             model=model or (UNREAD if candidate.unread else ""),
-            user=who.user or self.budget.users.get(who.key, ""),
+            user=who.user or self._owner(who),
             project=who.project,
             session=who.session,
             key=who.key,
             client=who.client,
+            token=who.token,
         )
+        subject = self.named(subject)
         return Case(
             id=self.ledger.next_request_id() if id is None else id,
             candidate=candidate,
@@ -380,6 +411,48 @@ class Accounts:
             if self.unknown_model == "allow":
                 return case.unreserved(), "", ""
         return case, "", ""
+
+    def named(self, subject: Subject) -> Subject:
+        """A subject with the price book's name of its model."""
+        name = self._book.canonical(subject.provider, subject.model, self.clock())
+        if name == subject.model:
+            return subject
+        return msgspec.structs.replace(subject, canonical_model=name)
+
+    def _owner(self, who: Who) -> str:
+        """Whose a key is, by the account it stands for or by itself."""
+        users = self.budget.users
+        return users.get(who.key) or users.get(who.token, "")
+
+    def _unknown_since(self, since: float) -> list[UnknownEnd]:
+        return queries.unknown_ends(self.ledger.db, since, subscription=self.budget.count_subscription)
+
+    def _as_answered(self, entry: Entry) -> Opening:
+        """The row of a request as its answer says that it is billed: a plan's paid extra usage is money."""
+        opening, said = entry.opening, entry.ticket.overage
+        if said is None:
+            return opening
+        self.overages.take(opening.key, said)
+        if said.in_use:
+            self.desk.overage(opening.key)
+        billing: Billing = "api" if said.in_use else "subscription"
+        if billing == opening.billing:
+            return opening
+        limits = self.guard.limits_of(entry.case.subject) if self._counts(billing) else []
+        return msgspec.structs.replace(opening, billing=billing, limits=msgspec.json.encode(limits).decode())
+
+    def _count_end(self, entry: Entry, opening: Opening, closing: Closing) -> list[Crossing]:
+        """Count what a request cost, if what is billed as its answer said counts against limits; the
+        thresholds that this passed.
+        """
+        nusd, unknown_nusd = closing.cost_nusd, closing.unknown_nusd
+        if not self._counts(opening.billing):
+            nusd = unknown_nusd = 0
+        if entry.reservation is not None:
+            return self.guard.settle(entry.reservation, nusd, unknown_nusd)
+        if nusd or unknown_nusd:
+            return self.guard.adjust(entry.case.subject, nusd, opening.admitted_at, unknown_nusd)
+        return []
 
     def _counts(self, billing: str) -> bool:
         """Whether what is billed so counts against limits."""
@@ -515,7 +588,16 @@ class Accounts:
             self.log.note(ticket.id, subject, "failed", why, logging.WARNING)
 
     def _why_refused(self, refused: Refused, case: Case) -> str:
-        return why_refused(refused, case.estimate.unbounded, self.zone)
+        why = why_refused(refused, case.estimate.unbounded, self.zone)
+        return why + ON_OVERAGE if case.candidate.on_plan and case.billing == "api" else why
+
+
+def _looks_at_models(limit: Limit) -> bool:
+    return limit.per == "model" or any(dimension == "model" for dimension, _ in limit.match)
+
+
+def _as_it_is(subject: Subject) -> Subject:
+    return subject
 
 
 def _never_recorded(ticket: Ticket) -> bool:

@@ -81,7 +81,7 @@ class UserSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     daily_limit_cents: Cents | None = None
     monthly_limit_cents: Cents | None = None
     keys: list[str] = []
-    """Fingerprints of the API keys that are hers."""
+    """Fingerprints of the API keys that are hers, and of the accounts of her subscriptions."""
 
 
 class BudgetToml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +98,7 @@ class Budget(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
     count_subscription: bool = False
     users: dict[str, str] = {}
-    """Whose an API key is, by its fingerprint."""
+    """Whose an API key or a subscription's account is, by its fingerprint."""
     alert_webhook: str | None = None
     """May hold a token: it is shown as scheme and host."""
     warnings: tuple[str, ...] = ()
@@ -229,11 +229,11 @@ def _keys(file: TomlFile, users: dict[str, UserSection]) -> dict[str, str]:
     owners: dict[str, str] = {}
     for name, user in users.items():
         for key in user.keys:
-            if not re.fullmatch(r"k_[0-9a-f]{6}", key):
+            if not re.fullmatch(r"[ak]_[0-9a-f]{6}", key):
                 raise file.error(
                     ["users", name, "keys"],
-                    "holds what is no key's fingerprint; they look like k_3f9a0c, the requests screen shows"
-                    " them. Never write a key itself here.",
+                    "holds what is no key's fingerprint; they look like k_3f9a0c, or a_5b21e7 of an account,"
+                    " the requests screen shows them. Never write a key itself here.",
                 )
             if owners.setdefault(key, name) != name:
                 raise file.error(["users", name, "keys"], f"{key} is already {owners[key]}'s.")

@@ -6,7 +6,8 @@ from budgetd.blocks import Origin
 from budgetd.budget.decision import Demand, Reservation
 from budgetd.budget.limits import Subject
 from budgetd.config import Billing
-from budgetd.ledger.rows import Closing, Opening
+from budgetd.ledger.rows import UNSTATED, Closing, Opening
+from budgetd.metering.gateway import GAVE_UP
 from budgetd.pricing.estimate import Estimate
 from budgetd.pricing.pricer import Cost, Pricer
 from budgetd.proxy.till import Candidate, Outcome, Ticket
@@ -61,6 +62,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
             project=who.project,
             session=who.session,
             key=who.key,
+            token=who.token,
             client=who.client,
             stream=ask.stream,
             request_bytes=self.candidate.request_bytes,
@@ -97,23 +99,21 @@ class Entry(msgspec.Struct, eq=False):
         if meter is not None:
             reading = meter.progress() if outcome is None else meter.finish()
         candidate = self.case.candidate
+        # Where a gateway gave up, the meter says whether the error is the provider's after all.
+        gave_up = ticket.status in GAVE_UP
         return self.case.pricer.tally(
             candidate.ask,
             reading,
-            failed=ticket.status >= 400,
-            metered=candidate.route.api is not None,
+            failed=ticket.status >= 400 and not gave_up,
+            metered=candidate.route.api is not None and not gave_up,
             expected=self.case.estimate.expected,
         )
 
-    def final_cost(self, outcome: Outcome) -> Cost:
-        """What it cost. Under a strict limit what nobody reported costs what was reserved, for the true cost
-        may be that much.
-        """
-        cost = self.cost(outcome)
-        if cost.basis not in {"estimated", "unmetered"} or self.reservation is None:
-            return cost
-        strict = [amount for window, amount in self.reservation.parts if window.limit.guarantee == "strict"]
-        return msgspec.structs.replace(cost, nusd=max(cost.nusd, *strict, 0))
+    def unknown_nusd(self, cost: Cost) -> int:
+        """What it may have cost beyond that: up to the most it can, where nobody stated its cost."""
+        if cost.basis not in UNSTATED:
+            return 0
+        return max(0, self.case.demand.most_nusd - cost.nusd)
 
     def closing(self, cost: Cost, outcome: Outcome, now: float) -> Closing:
         """Its row at its end."""
@@ -124,6 +124,7 @@ class Entry(msgspec.Struct, eq=False):
             basis=cost.basis,
             status=ticket.status,
             cost_nusd=cost.nusd,
+            unknown_nusd=self.unknown_nusd(cost),
             model_billed=cost.model,
             service_tier=cost.service_tier,
             geo=cost.geo,

@@ -16,7 +16,7 @@ from budgetd.control.errors import CommandError
 from budgetd.control.needs import Peer
 from budgetd.ledger import correcting, invoicing
 from budgetd.ledger.invoicing import Share
-from budgetd.ledger.rows import CorrectionRow, Opening
+from budgetd.ledger.rows import SUBJECT, CorrectionRow, Opening, subject_of
 from budgetd.ledger.schema import INSERT_AUDIT
 from budgetd.ledger.writer import Statement
 from budgetd.reconcile.compare import is_left_out
@@ -38,6 +38,10 @@ LEARNT_DAYS = 90
 LEAST_PCT, MOST_PCT = 25, 400
 
 
+_Key = tuple[str, str, str]
+"""A day, provider and model."""
+
+
 class _Entered(NamedTuple):
     """A difference in the ledger, and whom it counts on."""
 
@@ -45,6 +49,8 @@ class _Entered(NamedTuple):
     estimated_nusd: int
     at: float
     subject: Subject
+    unknown_nusd: int = 0
+    """By how much more, or less, it may have cost beyond that."""
 
 
 class Corrections:
@@ -90,7 +96,9 @@ class Corrections:
         reply = _reply(batch, entered)
         after = f"{signed(reply.nusd)} in {_rows(reply.applied)}, by {call.source}"
         statements.append(_audit(now, peer, "apply_corrections", batch, "", after))
-        self._write(statements, entered)
+        known = {_key(each) for each in call.corrections if each.invoice_nusd != each.ledger_nusd}
+        ends = self._release(statements, known, now)
+        self._write(statements, [*entered, *ends])
         self._learn(entered)
         return reply
 
@@ -112,17 +120,35 @@ class Corrections:
         reply = _reply(batch, entered)
         before = f"{signed(-reply.nusd)} in {_rows(reply.applied)}"
         statements.append(_audit(now, peer, "undo_corrections", batch, before, "taken back"))
-        self._write(statements, entered)
+        ends = self._release(statements, {_key(row) for row, _ in found}, now, undone=True)
+        self._write(statements, [*entered, *ends])
         self._learn(entered, undone=True)
         return reply
 
     def _write(self, statements: Iterable[Statement], entered: Iterable[_Entered]) -> None:
         """Commit, then count. What is less comes first, so that no threshold fires that is not passed in the
-        end.
+        end; what makes room by ending what was unknown comes last, so that the room is really there.
         """
         self._ledger.write_all(statements)
-        for each in sorted(entered, key=lambda each: each.nusd):
-            self._accounts.adjust(each.subject, each.nusd, each.at)
+        for each in sorted(entered, key=lambda each: (-each.unknown_nusd, each.nusd)):
+            self._accounts.adjust(each.subject, each.nusd, each.at, each.unknown_nusd)
+
+    def _release(
+        self, statements: list[Statement], known: set[_Key], now: float, *, undone: bool = False
+    ) -> list[_Entered]:
+        """End what is unknown of the requests that an invoice accounts for in sum; with ``undone``, make it
+        unknown again. A day that is not over may have more to come.
+        """
+        changed: list[_Entered] = []
+        today = datetime.fromtimestamp(now, UTC).date().isoformat()
+        for day, provider in sorted({(day, provider) for day, provider, _ in known if day < today}):
+            since = starts_at(day)
+            for end in correcting.unstated_ends(self._ledger.db, provider, since, since + DAY_SECONDS):
+                left_nusd = end.most_nusd if undone else 0
+                if left_nusd != end.unknown_nusd and (day, provider, family(end.model)) in known:
+                    statements.append(correcting.set_unknown(end.id, left_nusd))
+                    changed.append(_Entered(0, 0, end.admitted_at, end.subject, left_nusd - end.unknown_nusd))
+        return changed
 
     def _learn(self, entered: Iterable[_Entered], *, undone: bool = False) -> None:
         """Let what is expected of a model follow what its estimated requests turned out to cost."""
@@ -184,9 +210,9 @@ def _check(call: ApplyCorrections, now: float) -> None:
     """Refuse what no invoice says. Raises CommandError."""
     if len(call.source) > MOST_TEXT or not call.source.isprintable():
         raise CommandError("invalid", f"source is a short name, up to {MOST_TEXT} characters.", "source")
-    keys: set[tuple[str, str, str]] = set()
+    keys: set[_Key] = set()
     for correction in call.corrections:
-        key = (correction.day, correction.provider, correction.model)
+        key = _key(correction)
         if why := _objection(correction, now) or ("is there twice" if key in keys else ""):
             what = f"The correction of {correction.model[:40] or 'no model'} on {correction.day[:10]}"
             raise CommandError("invalid", f"{what} {why}.", "corrections")
@@ -225,7 +251,11 @@ def _factor_pct(estimated: int, difference: int) -> int:
 
 
 def _subject(opening: Opening) -> Subject:
-    return Subject(**{name: getattr(opening, name) for name in Subject.__struct_fields__})
+    return subject_of([getattr(opening, name) for name in SUBJECT])
+
+
+def _key(correction: Correction | CorrectionRow) -> _Key:
+    return correction.day, correction.provider, correction.model
 
 
 def _rows(count: int) -> str:

@@ -1,10 +1,14 @@
-"""What a person does to the budget while it runs: grant, approve, refuse, kill, pause, resume.
+"""What a person does to the budget while it runs: grant, release, approve, refuse, kill, pause, resume.
 
 Synchronous. Each outlives the daemon where it is meant to: it is in the ledger before it takes effect.
 """
 
+from collections.abc import Sequence
+
 from budgetd.accounts import Accounts
 from budgetd.budget.decision import Refused
+from budgetd.ledger.correcting import set_unknown
+from budgetd.ledger.queries import UnknownEnd
 
 
 class Steering:
@@ -38,6 +42,17 @@ class Steering:
         )
         accounts.restore_grants()
         accounts.changed("limits")
+
+    def release(self, ends: Sequence[UnknownEnd]) -> None:
+        """Take requests of unknown end to have cost no more than they are counted at, whatever limit keeps
+        room for them. Raises LedgerError.
+        """
+        accounts = self._accounts
+        accounts.ledger.write_all([set_unknown(end.id, 0) for end in ends])
+        for end in ends:
+            accounts.guard.adjust(accounts.named(end.subject), 0, end.admitted_at, -end.unknown_nusd)
+        accounts.changed("limits")
+        accounts.retry_held()
 
     def approve(self, request_id: int) -> bool:
         """Let a held request through this once, or the repeats of a killed one; False if it is neither."""

@@ -11,6 +11,8 @@ from budgetwire.money import format_usd
 
 PAUSED = "Spending is paused on this machine. To resume, press space in budgettop or run `budgetd resume`."
 
+ON_OVERAGE = " Your plan's paid extra usage is on, so that this request would cost money."
+
 
 def why_repeated(block: Block, zone: ZoneInfo) -> str:
     """Who killed what this repeats, until when it is refused, and how to go on."""
@@ -66,10 +68,16 @@ def why_refused(refused: Refused, unbounded: str, zone: ZoneInfo) -> str:
     if refused.reason == "unbounded" or refused.amount_nusd is None:
         return f"The {whose} is strict, and the cost of this request has no bound. {unbounded}"
     cap_nusd = limit.limit_nusd + window.granted_nusd
-    left_nusd = cap_nusd - limit.headroom_nusd - window.spent_nusd - window.reserved_nusd
     spent = f"{format_usd(window.spent_nusd)} spent"
     if window.reserved_nusd:
         spent += f" and {format_usd(window.reserved_nusd)} reserved by requests in flight"
+    release = ""
+    if window.withheld_nusd:
+        spent += f" and {format_usd(window.withheld_nusd)} kept for requests whose cost nobody stated"
+        whose_counter = f" --subject {shlex.quote(window.subject)}" if window.subject else ""
+        release = (
+            f"; `budgetd limits release {shlex.quote(limit.name)}{whose_counter}` lets go of what is kept"
+        )
     needed = f"{'up to' if limit.guarantee == 'strict' else 'about'} {format_usd(refused.amount_nusd)} needed"
     resets = ""
     if window.ends_at is not None:
@@ -78,6 +86,6 @@ def why_refused(refused: Refused, unbounded: str, zone: ZoneInfo) -> str:
         )
     return (
         f"The {whose} of {format_usd(cap_nusd)} has no room for this request: {spent},"
-        f" {format_usd(max(0, left_nusd))} left, {needed}.{resets}"
-        " To raise it, press e in budgettop or edit budget.toml."
+        f" {format_usd(max(0, window.room_nusd))} left, {needed}.{resets}"
+        f" To raise it, press e in budgettop or edit budget.toml{release}."
     )

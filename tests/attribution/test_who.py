@@ -74,6 +74,51 @@ def test_a_subscriptions_token_is_told_from_a_key() -> None:
     assert not who(x_api_key=b"sk-ant-api03-x").subscription
 
 
+OAT = b"Bearer sk-ant-oat01-x"
+
+
+def account_of(account: bytes) -> str:
+    return fingerprint(account, "a_")
+
+
+def test_a_subscriptions_account_is_its_identity_however_often_its_token_changes() -> None:
+    first, second = (
+        identify({b"authorization": token}, "", "", "", account="acc-1") for token in (OAT, OAT + b"2")
+    )
+    assert first.key == second.key == account_of(b"acc-1")
+    assert (first.token, second.token) == (fingerprint(OAT[7:]), fingerprint(OAT[7:] + b"2"))
+    assert first.key.startswith("a_")
+    assert "acc-1" not in repr(first)
+
+
+def test_a_subscription_that_names_no_account_goes_by_its_token() -> None:
+    said = identify({b"authorization": OAT}, "", "", "")
+    assert (said.key, said.token, said.subscription) == (fingerprint(OAT[7:]), "", True)
+
+
+def test_an_api_key_stays_its_own_identity_whatever_account_is_written_in_the_body() -> None:
+    said = identify({b"x-api-key": b"sk-ant-api03-x"}, "", "", "", account="acc-1", provider="anthropic")
+    assert (said.key, said.token, said.subscription) == (fingerprint(b"sk-ant-api03-x"), "", False)
+
+
+@pytest.mark.parametrize("provider", ["openai", "chatgpt"])
+def test_a_chatgpt_login_is_a_subscription_and_goes_by_its_account(provider: str) -> None:
+    headers = {b"authorization": b"Bearer eyJhbGciOi.x.y", b"chatgpt-account-id": b"acc-2"}
+    said = identify(headers, "", "", "", provider=provider)
+    assert (said.key, said.subscription) == (account_of(b"acc-2"), True)
+    assert said.token == fingerprint(b"eyJhbGciOi.x.y")
+
+
+@pytest.mark.parametrize(
+    ("key", "provider"),
+    [(b"sk-proj-x", "openai"), (b"gsk_x", "groq"), (b"eyJ.x.y", "azure"), (b"", "openai")],
+)
+def test_a_header_makes_no_subscription_of_an_api_key(key: bytes, provider: str) -> None:
+    headers = {b"authorization": b"Bearer " + key, b"chatgpt-account-id": b"acc-2"}
+    said = identify(headers, "", "", "", provider=provider)
+    assert (said.key, said.subscription) == (fingerprint(key) if key else "", False)
+
+
 @pytest.mark.parametrize(
     ("agent", "client"),
     [

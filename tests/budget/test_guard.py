@@ -454,3 +454,89 @@ def test_becoming_strict_holds_the_worst_case_of_what_runs() -> None:
     assert guard.windows[0].reserved_nusd == 10
     guard.settle(running, 20)
     assert tally(guard.windows[0]) == (20, 0)
+
+
+# unknown ends
+
+
+def strict(nusd: int, window: str = "day", **more: object) -> Limit:
+    return Limit("strict", window, nusd, guarantee="strict", **more)
+
+
+def test_a_strict_limit_keeps_what_a_request_of_unknown_end_may_have_cost() -> None:
+    guard = guard_with(strict(100))
+    guard.settle(admitted(guard, ask(10, 60)), 5, 55)
+    (window,) = guard.windows
+    assert (window.spent_nusd, window.reserved_nusd, window.withheld_nusd) == (5, 0, 55)
+    assert window.room_nusd == 40
+    refused(guard, ask(1, 41))
+    admitted(guard, ask(1, 40))
+
+
+def test_an_expected_limit_counts_what_is_on_record_alone() -> None:
+    guard = guard_with(daily(100))
+    guard.settle(admitted(guard, ask(10, 60)), 5, 55)
+    (window,) = guard.windows
+    assert (window.withheld_nusd, window.room_nusd) == (0, 95)
+    configure(guard, daily(100, guarantee="strict"))
+    assert (window.withheld_nusd, window.room_nusd) == (55, 40)
+
+
+def test_what_is_told_late_replaces_what_was_kept() -> None:
+    guard = guard_with(strict(100))
+    guard.settle(admitted(guard, ask(10, 60)), 5, 55)
+    guard.adjust(ANYONE, 20, NOON, -55)
+    (window,) = guard.windows
+    assert (window.spent_nusd, window.withheld_nusd, window.room_nusd) == (25, 0, 75)
+
+
+def test_it_is_kept_until_the_window_ends() -> None:
+    guard = guard_with(strict(100), Limit("rolling", "2h", 100, guarantee="strict"))
+    guard.settle(admitted(guard, ask(10, 60)), 5, 55)
+    guard.roll(NOON + 2 * HOUR)
+    assert [window.withheld_nusd for window in guard.windows] == [55, 55]
+    guard.roll(NOON + 2 * HOUR + 60)
+    assert [window.withheld_nusd for window in guard.windows] == [55, 0]
+    guard.roll(NOON + DAY)
+    assert [window.withheld_nusd for window in guard.windows] == [0, 0]
+
+
+def test_unknown_ends_on_record_are_kept_after_a_restart() -> None:
+    guard = Guard(UTC)
+    ends = [(NOON - HOUR, ALICE, 30), (NOON - DAY, ALICE, 9), (NOON, BOB, 7)]
+    guard.configure([strict(100, per="user")], NOON, [], lambda *_: (), ends)
+    kept = {window.subject: window.withheld_nusd for window in guard.windows}
+    assert kept == {"alice": 30, "bob": 7}
+    assert guard.counts_on("strict", "alice", ALICE, NOON)
+    assert not guard.counts_on("strict", "bob", ALICE, NOON)
+    assert not guard.counts_on("strict", "alice", ALICE, NOON - DAY)
+    assert not guard.counts_on("nowhere", "alice", ALICE, NOON)
+
+
+# names
+
+
+OPENROUTERS = Subject(model="anthropic/claude-opus-4.8", canonical_model="claude-opus-4-8")
+ANTHROPICS = Subject(model="claude-opus-4-8")
+
+
+def test_a_cap_on_a_model_counts_every_spelling_of_it() -> None:
+    guard = guard_with(daily(100, match=OPUS))
+    spend(guard, 60, subject=ANTHROPICS)
+    refused(guard, ask(50, 50, OPENROUTERS))
+    assert tally(guard.windows[0]) == (60, 0)
+
+
+def test_per_model_is_a_counter_for_each_model_and_per_key_for_each_account() -> None:
+    guard = guard_with(Limit("model", "day", 100, per="model"), Limit("key", "day", 100, per="key"))
+    spend(guard, 1, subject=ANTHROPICS)
+    spend(guard, 2, subject=OPENROUTERS)
+    spend(guard, 4, subject=Subject(key="a_1", token="k_1"))
+    spend(guard, 8, subject=Subject(key="a_1", token="k_2"))
+    counted = {(window.limit.name, window.subject): window.spent_nusd for window in guard.windows}
+    assert counted == {
+        ("model", "claude-opus-4-8"): 3,
+        ("model", ""): 12,
+        ("key", ""): 3,
+        ("key", "a_1"): 12,
+    }

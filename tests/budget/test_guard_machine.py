@@ -20,7 +20,7 @@ SUBJECTS = [
     for user in ("alice", "bob")
     for model in ("claude-opus-4-8", "gpt-5.4")
     for project in ("", "acme")
-]
+] + [Subject(user="bob", model="anthropic/claude-opus-4.8", canonical_model="claude-opus-4-8")]
 OPUS = (("model", ("claude-opus-*", "o?")),)
 SHAPES = [
     Limit("daily", "day", 0),
@@ -32,7 +32,13 @@ SHAPES = [
     Limit("total", "total", 0, match=(("project", ("acme",)), ("user", ("b*",)))),
 ]
 
-settled_as = st.tuples(st.integers(0, 99), st.floats(0, 1))
+demands = st.builds(
+    lambda subject, expected, more: Demand(subject, expected, None if more is None else expected + more),
+    st.sampled_from(SUBJECTS),
+    st.integers(0, 40),
+    st.integers(0, 40) | st.none(),
+)
+settled_as = st.tuples(st.integers(0, 99), st.floats(0, 1), st.booleans())
 changes = st.fixed_dictionaries(
     {
         "limit_nusd": st.sampled_from([10_000, 300, 100, 30]),
@@ -49,6 +55,8 @@ class Cost:
     at: float
     subject: Subject
     nusd: int
+    unknown: int = 0
+    """What it may have cost beyond that: nobody stated its cost."""
 
 
 class GuardMachine(RuleBasedStateMachine):
@@ -75,7 +83,10 @@ class GuardMachine(RuleBasedStateMachine):
         limits = list(self.limits.values())
         since = self.guard.history_since(limits, self.now)
         history = [(cost.at, cost.subject, cost.nusd) for cost in self.record if cost.at >= since]
-        self.guard.configure(limits, self.now, history[::-1], lambda *_: ())
+        unknown = [
+            (cost.at, cost.subject, cost.unknown) for cost in self.record if cost.at >= since and cost.unknown
+        ]
+        self.guard.configure(limits, self.now, history[::-1], lambda *_: (), unknown[::-1])
         self.guard.restore_grants(self.grants)
         self.forget_overruns()
 
@@ -85,9 +96,10 @@ class GuardMachine(RuleBasedStateMachine):
 
     # events
 
-    @rule(subject=st.sampled_from(SUBJECTS), expected=st.integers(0, 40), more=st.integers(0, 40) | st.none())
-    def admit(self, subject: Subject, expected: int, more: int | None) -> None:
-        self.ask(Demand(subject, expected, None if more is None else expected + more), frozenset())
+    @rule(asked=st.lists(demands, min_size=1, max_size=4))
+    def admit(self, asked: list[Demand]) -> None:
+        for demand in asked:
+            self.ask(demand, frozenset())
 
     @rule(
         subject=st.sampled_from(SUBJECTS),
@@ -134,14 +146,43 @@ class GuardMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.open)
     @rule(how=st.lists(settled_as, min_size=1, max_size=4))
-    def settle(self, how: list[tuple[int, float]]) -> None:
-        for which, part in how[: len(self.open)]:
+    def settle(self, how: list[tuple[int, float, bool]]) -> None:
+        """Some ends are unknown: what is counted is less than it may have cost."""
+        for which, part, stated in how[: len(self.open)]:
             reservation = self.open.pop(which % len(self.open))
             demand = reservation.demand
-            cost = int(part * (demand.expected_nusd if demand.worst_nusd is None else demand.worst_nusd))
-            self.guard.settle(reservation, cost)
-            self.guard.settle(reservation, cost)
-            self.record.append(Cost(reservation.admitted_at, demand.subject, cost))
+            most = demand.expected_nusd if demand.worst_nusd is None else demand.worst_nusd
+            cost = int(part * most)
+            unknown = 0 if stated else most - cost
+            self.guard.settle(reservation, cost, unknown)
+            self.guard.settle(reservation, cost, unknown)
+            self.record.append(Cost(reservation.admitted_at, demand.subject, cost, unknown))
+
+    @precondition(lambda self: any(cost.unknown for cost in self.record))
+    @rule(which=st.integers(0, 99), part=st.floats(0, 1))
+    def learn(self, which: int, part: float) -> None:
+        """What an end that was unknown cost is told late. No strict cap is passed by that."""
+        ends = [cost for cost in self.record if cost.unknown]
+        cost = ends[which % len(ends)]
+        more = int(part * cost.unknown)
+        self.guard.adjust(cost.subject, more, cost.at, -cost.unknown)
+        cost.nusd, cost.unknown = cost.nusd + more, 0
+
+    @precondition(lambda self: any(window.unknown_nusd for window in self.guard.windows))
+    @rule(which=st.integers(0, 99))
+    def release(self, which: int) -> None:
+        """A person lets go of what a counter keeps; others that keep room for the same requests do so too."""
+        keeping = [window for window in self.guard.windows if window.unknown_nusd]
+        window = keeping[which % len(keeping)]
+        limit = window.limit
+        for cost in self.record:
+            counts = self.guard.counts_on(limit.name, window.subject, cost.subject, cost.at)
+            inside = window.starts_at <= cost.at < (window.ends_at or FAR)
+            assert counts == (inside and falls(cost.subject, window))
+            if counts:
+                self.guard.adjust(cost.subject, 0, cost.at, -cost.unknown)
+                cost.unknown = 0
+        assert window.unknown_nusd == window.withheld_nusd == 0
 
     @precondition(lambda self: self.record)
     @rule(which=st.integers(0, 99), part=st.floats(0, 2))
@@ -207,6 +248,8 @@ class GuardMachine(RuleBasedStateMachine):
         for window in self.guard.windows:
             inside = self.inside(window.limit, window.starts_at, window.ends_at)
             assert window.spent_nusd == sum(cost.nusd for cost in inside if falls(cost.subject, window))
+            assert window.unknown_nusd == sum(cost.unknown for cost in inside if falls(cost.subject, window))
+            assert window.withheld_nusd == (window.unknown_nusd if window.limit.guarantee == "strict" else 0)
 
     @invariant()
     def what_is_granted_is_what_was_granted_in_the_window(self) -> None:
@@ -260,7 +303,7 @@ class GuardMachine(RuleBasedStateMachine):
 
 
 def committed(window: Window) -> int:
-    return window.spent_nusd + window.reserved_nusd
+    return window.spent_nusd + window.reserved_nusd + window.withheld_nusd
 
 
 def allowed(window: Window) -> int:
@@ -279,12 +322,13 @@ def key(window: Window) -> str:
 
 def falls(subject: Subject, window: Window) -> bool:
     per = window.limit.per
-    return matches(window.limit, subject) and (per is None or getattr(subject, per) == window.subject)
+    value = (per == "model" and subject.canonical_model) or (per and getattr(subject, per))
+    return matches(window.limit, subject) and (per is None or value == window.subject)
 
 
 def matches(limit: Limit | None, subject: Subject) -> bool:
     return limit is not None and all(
-        any(fnmatch.fnmatchcase(getattr(subject, dimension), glob) for glob in globs)
+        any(fnmatch.fnmatchcase(value, glob) for glob in globs for value in subject.names(dimension))
         for dimension, globs in limit.match
     )
 

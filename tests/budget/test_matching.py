@@ -9,6 +9,7 @@ from budgetd.budget.matching import Index, literal_glob
 
 GLOBS = ["*", "", "ab", "a*", "*b", "a?", "[ab]*", "ab*", "b", "*a*", "a[*]"]
 VALUES = ["", "a", "b", "ab", "abc", "ba", "a*", "A"]
+OPENROUTERS = Subject(model="anthropic/claude-opus-4.8", canonical_model="claude-opus-4-8")
 some_globs = st.lists(st.sampled_from(GLOBS), min_size=1, max_size=3).map(tuple)
 matches = st.dictionaries(st.sampled_from(["model", "user", "project"]), some_globs)
 values = st.sampled_from(VALUES)
@@ -31,6 +32,22 @@ def test_a_request_whose_model_could_not_be_read_falls_under_every_limit_on_mode
     assert matching(Subject(model=UNREAD, user="ann")) == globs
     assert matching(Subject(model=UNREAD, user=UNREAD)) == ()
     assert matching(Subject(user="ann")) == ()
+
+
+@pytest.mark.parametrize(
+    ("dimension", "glob", "subject"),
+    [
+        ("model", "claude-opus-*", OPENROUTERS),
+        ("model", "anthropic/*", OPENROUTERS),
+        ("key", "a_1", Subject(key="a_1", token="k_1")),
+        ("key", "k_1", Subject(key="a_1", token="k_1")),
+    ],
+)
+def test_a_glob_fits_either_name_of_a_model_or_a_key(dimension, glob: str, subject: Subject) -> None:
+    matching = Index([(Limit("x", "day", 1, match=((dimension, (glob,)),)), 1)]).matching
+    assert matching(subject) == (1,)
+    assert matching(Subject(model="gpt-5.4", key="k_2")) == ()
+    assert matching(Subject(user=glob)) == ()
 
 
 def matches_slowly(limit: Limit, subject: Subject) -> bool:

@@ -12,6 +12,7 @@ from budgetd.budget.limits import Limit, Subject
 from budgetd.budget_file import Budget, EditRefusedError
 from budgetd.control.commands import Commands
 from budgetd.control.needs import Peer
+from budgetd.ledger.queries import UnknownEnd
 from budgetd.ledger.rows import AlertRow
 from budgetd.ledger.writer import Ledger
 from budgetd.pricing.learning import Learner
@@ -44,7 +45,13 @@ class MemoryFile:
     def budget(self) -> Budget:
         short = [Limit(name, SHORT[name], cents * NUSD_PER_CENT) for name, cents in self.caps.items()]
         long = [
-            Limit(table["name"], table["window"], table["limit_cents"] * NUSD_PER_CENT, per="project")
+            Limit(
+                table["name"],
+                table["window"],
+                table["limit_cents"] * NUSD_PER_CENT,
+                per="project",
+                guarantee="strict",
+            )
             for table in self.tables
         ]
         return Budget(limits=(*short, *long))
@@ -84,6 +91,7 @@ class NotedAccounts:
         self.paused_at: float | None = None
         self.counters = {("daily", ""): 0, ("opus", "acme"): 0}
         self.guard = SimpleNamespace(find=self.find, paused=set())
+        self.ends: dict[tuple[str, str], list[UnknownEnd]] = {("opus", "acme"): []}
         self.held, self.running = {12}, {11}
         self.blocks = Blocks()
         self.calls: list[tuple] = []
@@ -97,8 +105,14 @@ class NotedAccounts:
     def configure(self, budget: Budget) -> None:
         self.budget = budget
 
-    def adjust(self, subject: Subject, nusd: int, at: float) -> None:
+    def adjust(self, subject: Subject, nusd: int, at: float, unknown_nusd: int = 0) -> None:
         self.calls.append(("adjust", subject.model, nusd))
+
+    def unknown_ends(self, limit: str, counter: str) -> list[UnknownEnd]:
+        return self.ends[limit, counter]
+
+    def release(self, ends: list[UnknownEnd]) -> None:
+        self.calls.append(("release", [end.id for end in ends]))
 
     def find(self, limit: str, subject: str, now: float) -> SimpleNamespace:
         granted, of = self.counters[limit, subject], next(x for x in self.budget.limits if x.name == limit)

@@ -31,6 +31,7 @@ from budgetwire.messages import (
     QueryEstimates,
     QueryEstimatesReply,
     Refuse,
+    Release,
     Resume,
     SetLimit,
     UndoLimit,
@@ -268,6 +269,23 @@ def test_every_counter_is_a_line_of_the_table(run, views) -> None:
     ]
 
 
+def test_what_is_kept_for_unknown_ends_is_shown_and_released(run, views, script) -> None:
+    views.counters = [msgspec.structs.replace(limit(USD), guarantee="strict", unknown_nusd=4 * USD)]
+    for command in ("limits", "status"):
+        _, out, _ = run(command)
+        assert "$5.00  10 %  Fri 02 Jan 01:00  strict, $4.00 kept for unknown ends" in out
+    script.answers[Release] = {"released": 3, "nusd": 4 * USD}
+    _, out, _ = run("limits", "release", "opus", "--subject", "acme")
+    assert out == "Released: opus / acme kept $4.00 for 3 unknown ends.\n"
+    script.answers[Release] = {"released": 0, "nusd": 0}
+    _, out, _ = run("limits", "release", "daily")
+    assert out == "daily keeps nothing for unknown ends.\n"
+    assert script.calls == [
+        Release(id=0, limit="opus", subject="acme"),
+        Release(id=0, limit="daily"),
+    ]
+
+
 def test_without_a_limit_the_way_to_one_is_told(run, views) -> None:
     views.counters = []
     assert run("limits") == (0, "No limit is set (press e in budgettop).\n", "")
@@ -312,8 +330,9 @@ def test_the_audit_is_told_in_words_and_dollars(run, script) -> None:
         ("approve", "request 12", "held", "let through"),
         ("set_limit", "opus", entry, ""),
         ("grant", "daily", "0", str(5 * USD)),
+        ("release", "daily", str(USD), "0"),
     ]
-    changes = [Change(3 - at, 1.0, 1000, "ada", *row) for at, row in enumerate(rows)]
+    changes = [Change(4 - at, 1.0, 1000, "ada", *row) for at, row in enumerate(rows)]
     script.answers[QueryAudit] = msgspec.to_builtins(QueryAuditReply(changes=changes))
     _, out, _ = run("audit", "--count", "3")
     assert script.calls == [QueryAudit(id=0, count=3)]
@@ -322,6 +341,7 @@ def test_the_audit_is_told_in_words_and_dollars(run, script) -> None:
         "Thu 01 Jan 01:00  ada (uid 1000)  approve    request 12  held    let through",
         "Thu 01 Jan 01:00  ada (uid 1000)  set limit  opus        $5.00   none",
         "Thu 01 Jan 01:00  ada (uid 1000)  grant      daily       $0.00   $5.00",
+        "Thu 01 Jan 01:00  ada (uid 1000)  release    daily       $1.00   $0.00",
     ]
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from budgetd.alerts.settings import AlertsSection, ChannelSection
+from budgetd.budget.limits import Subject
 from budgetd.budget_file import EditRefusedError
 from budgetd.control.errors import CommandError
 from budgetd.control.needs import Peer
+from budgetd.ledger.queries import UnknownEnd
 from budgetwire.messages import (
     Acknowledge,
     ApplyCorrections,
@@ -23,6 +25,7 @@ from budgetwire.messages import (
     QueryRequests,
     Redeliver,
     Refuse,
+    Release,
     Resume,
     SetLimit,
     Snooze,
@@ -171,6 +174,34 @@ async def test_a_grant_that_cannot_be_is_refused(
     assert (error.code, error.field) == (code, field)
     assert says in error.message
     assert not any(steered.accounts.counters.values())
+
+
+async def test_a_release_says_how_much_was_kept_for_how_many(steered: Steered) -> None:
+    call = Release(id=1, limit="opus", subject="acme")
+    assert await steered.call(call) == {"released": 0, "nusd": 0}
+    assert (steered.audit(), steered.accounts.calls) == ([], [])
+    ends = [UnknownEnd(id, NOW, nusd, Subject()) for id, nusd in ((3, 2 * CENT), (4, CENT))]
+    steered.accounts.ends["opus", "acme"] = ends
+    assert await steered.call(call) == {"released": 2, "nusd": 3 * CENT}
+    assert steered.accounts.calls == [("release", [3, 4])]
+    assert steered.audit() == [("release", "opus / acme", str(3 * CENT), "0")]
+
+
+@pytest.mark.parametrize(
+    ("limit", "subject", "code", "field", "says"),
+    [
+        ("daily", "", "invalid", "limit", "daily keeps nothing for unknown ends: only strict limits do."),
+        ("dialy", "", "not_found", "limit", "There is no limit 'dialy'; in force: daily, opus."),
+        ("opus", "", "not_found", "subject", "a counter for each project; say whose"),
+        ("opus", "notes", "not_found", "subject", "no counter for the project 'notes'"),
+    ],
+)
+async def test_a_release_that_cannot_be_is_refused(
+    steered: Steered, limit: str, subject: str, code: str, field: str, says: str
+) -> None:
+    error = await refused(steered, Release(id=1, limit=limit, subject=subject))
+    assert (error.code, error.field) == (code, field)
+    assert says in error.message
 
 
 async def test_all_or_one_limit_is_paused_and_resumed(steered: Steered) -> None:

@@ -71,7 +71,7 @@ limit_cents = 7
 [users.alice]
 daily_limit_cents = 300
 monthly_limit_cents = 5000
-keys = ["k_3f9a0c", "k_000000"]
+keys = ["k_3f9a0c", "k_000000", "a_5b21e7"]
 """
 
 
@@ -102,7 +102,7 @@ def test_people_have_limits_and_keys_of_their_own(path: Path) -> None:
     found = [(limit.name, limit.window, limit.match) for limit in budget.limits if "alice" in limit.name]
     alice = (("user", ("alice",)),)
     assert found == [("alice daily", "day", alice), ("alice monthly", "month", alice)]
-    assert budget.users == {"k_3f9a0c": "alice", "k_000000": "alice"}
+    assert budget.users == {"k_3f9a0c": "alice", "k_000000": "alice", "a_5b21e7": "alice"}
 
 
 def test_the_short_form_downgrades_where_it_names_a_model(path: Path) -> None:

@@ -74,6 +74,17 @@ async def test_the_file_is_kept_as_it_was_with_what_was_in_its_log(old: Path) ->
     assert "expected_nusd" not in str(structure(kept))
 
 
+async def test_the_sums_of_hours_stay_what_they_were(old: Path) -> None:
+    def sums() -> list[tuple]:
+        return on_disk(old, "select hour, model, user, key, client, requests, cost_nusd from rollups")
+
+    before = sums()
+    await Ledger(old).close()
+    assert sums() == before != []
+    assert on_disk(old, "select distinct token from rollups") == [("",)]
+    assert on_disk(old, "select distinct unknown_nusd, token from requests") == [(0, "")]
+
+
 async def test_a_ledger_is_migrated_once(old: Path) -> None:
     await Ledger(old).close()
     kept = migration.backup_path(old, 1)

@@ -96,6 +96,24 @@ async def test_the_learner_is_given_the_newest_reported_requests_the_newest_last
     await ledger.close()
 
 
+async def test_unknown_ends_are_found_since_with_whom_they_count_on(path: Path) -> None:
+    ledger = Ledger(path)
+    rows = [(0, 5, "api"), (2, 0, "api"), (3, 7, "api"), (1, 9, "subscription"), (-1, 3, "api")]
+    for id, (seconds, unknown, billing) in enumerate(rows, 1):
+        row = opening(id, T0 + seconds, billing=billing, key="a_111111", token=f"k_00000{id}")
+        _ = ledger.reserve(row)
+        ledger.settle(row, closing(1, unknown_nusd=unknown))
+    ledger.flush()
+    found = queries.unknown_ends(ledger.db, T0, subscription=False)
+    assert [(end.id, end.admitted_at, end.unknown_nusd) for end in found] == [(1, T0, 5), (3, T0 + 3, 7)]
+    assert [(end.subject.key, end.subject.token) for end in found] == [
+        ("a_111111", "k_000001"),
+        ("a_111111", "k_000003"),
+    ]
+    assert [end.id for end in queries.unknown_ends(ledger.db, T0, subscription=True)] == [1, 4, 3]
+    await ledger.close()
+
+
 async def test_grants_and_paused_limits_outlive_the_daemon(path: Path) -> None:
     ledger = Ledger(path)
     insert = 'insert into grants ("limit", subject, window_starts_at, nusd, at) values (?, ?, ?, ?, ?)'

@@ -138,6 +138,21 @@ class TestAnthropic:
     def test_the_session_stands_in_the_user_id(self, user_id: object, session: str) -> None:
         assert claude(metadata={"user_id": user_id}).session == session
 
+    @pytest.mark.parametrize(
+        ("user_id", "account"),
+        [
+            ('{"device_id":"d","account_uuid":"acc-1","session_id":"5d0f"}', "acc-1"),
+            ("user_ab12_account_cd34_session_0f9e-11", "cd34"),
+            ("user_ab12_account__session_0f9e-11", ""),
+            ('{"device_id":"d","session_id":"5d0f"}', ""),
+            ('{"account_uuid":7}', ""),
+            ("alice", ""),
+            (None, ""),
+        ],
+    )
+    def test_so_does_the_account(self, user_id: object, account: str) -> None:
+        assert claude(metadata={"user_id": user_id}).account == account
+
     def test_the_fast_mode_is_a_tier(self) -> None:
         assert claude(speed="fast", service_tier="auto").service_tier == "fast"
         assert claude(service_tier="standard_only").service_tier == "standard_only"

@@ -284,6 +284,7 @@ def holding() -> Snapshot:
                 guarantee="strict",
                 match={"client": "claude,codex"},
                 headroom_nusd=usd(0.25),
+                unknown_nusd=usd(0.4),
             ),
             limit(
                 "scraper",

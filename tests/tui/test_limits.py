@@ -165,7 +165,8 @@ async def test_the_screen_of_limits_has_every_counter_with_all_it_is_about(dashb
             "any 5 h",
             "$2.20  44 %",
             "$0.25",
-            "$2.45",
+            "$0.40 kept for unknown ends",
+            "$2.05",
             "client = claude,codex",
             "strict: worst",
         ):

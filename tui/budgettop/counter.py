@@ -59,7 +59,12 @@ def cap(limit: Limit) -> int:
 
 def left(limit: Limit) -> int:
     """Return what may still be reserved; below zero where it is over."""
-    return cap(limit) - limit.headroom_nusd - limit.spent_nusd - limit.reserved_nusd
+    return cap(limit) - limit.headroom_nusd - limit.spent_nusd - held_back(limit)
+
+
+def held_back(limit: Limit) -> int:
+    """Return what is not spent and yet out of reach: reserved in flight, or kept for unknown ends."""
+    return limit.reserved_nusd + limit.unknown_nusd
 
 
 def standing(limit: Limit) -> Standing:
@@ -77,7 +82,7 @@ def passed(limit: Limit) -> int | None:
 
 def numbers(limit: Limit, *, brief: bool = False) -> str:
     """Write what is spent, what is reserved on top, and the cap; brief: with what was granted in it."""
-    reserved = f" + {text.amount(limit.reserved_nusd)}" if limit.reserved_nusd else ""
+    reserved = f" + {text.amount(held_back(limit))}" if held_back(limit) else ""
     spent = f"{format_usd(limit.spent_nusd)}{reserved}"
     if limit.granted_nusd and not brief:
         return f"{spent} of {format_usd(limit.limit_nusd)} + {text.amount(limit.granted_nusd)} granted"

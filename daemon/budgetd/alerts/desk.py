@@ -138,6 +138,10 @@ class Desk:
             finding = running.many_unknown_models(provider, model)
         self._register.fire(finding)
 
+    def overage(self, account: str) -> None:
+        """An answer to a subscription was billed as its paid extra usage."""
+        self._register.fire(running.overage(account))
+
     def prices_changed(self, is_known: Callable[[str, str], bool]) -> None:
         """Other prices are in force; ``is_known`` tells of a provider's model whether it has one."""
         for alert in self.board.open_of("unknown_model"):

@@ -10,7 +10,9 @@ WINDOW_OVER = "window over"
 ACKNOWLEDGED = "acknowledged"
 
 CALM_SECONDS = 3600.0
-"""Where no window ends, nothing is refused or downgraded any more after so long without."""
+"""Where no window ends, nothing is refused, downgraded or billed beyond a plan any more after so long
+without.
+"""
 
 RECORDED_SECONDS = 86400.0
 """Of what has happened and cannot end, nobody has to know any more so long after somebody did."""
@@ -40,6 +42,8 @@ def why_over(
         return None
     if alert.window_ends_at is not None and now >= alert.window_ends_at:
         return WINDOW_OVER
+    if alert.rule == "overage":
+        return "the plan pays" if now - alert.last_at >= CALM_SECONDS else None
     if not alert.limit:
         known_for = now - (now if alert.acknowledged_at is None else alert.acknowledged_at)
         return ACKNOWLEDGED if alert.rule in _HAPPENED and known_for >= RECORDED_SECONDS else None

@@ -18,6 +18,7 @@ Rule = Literal[
     "unknown_model",
     "prices_stale",
     "config",
+    "overage",
     "drift",
     "delivery",
     "ledger",

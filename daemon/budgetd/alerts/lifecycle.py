@@ -24,7 +24,7 @@ CLOCK_SET_BACK = "the clock was set back"
 CAUSE_GONE = ("limit raised", "limit removed", "limit changed", "below again", CLOCK_SET_BACK)
 """Reasons after which the same thing, if it happens in the same window, is news again."""
 
-SAID_ONCE = frozenset(("unknown_model", "downgraded", "delivery", "upstream"))
+SAID_ONCE = frozenset(("unknown_model", "downgraded", "delivery", "upstream", "overage"))
 """Rules of what goes on by itself once it has begun: how often is counted, and no news."""
 
 STEP_SECONDS = 60.0

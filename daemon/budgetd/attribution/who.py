@@ -35,6 +35,12 @@ _KEY_IN_TARGET = re.compile(r"[?&]key=([^&]+)")
 """Where Google takes a key beside the headers."""
 
 
+_KEY_STARTS = b"sk-"
+"""How OpenAI's API keys begin; the token of a ChatGPT login does not."""
+_CHATGPT = frozenset(("openai", "chatgpt"))
+"""Providers that a ChatGPT login is good for."""
+
+
 class Who(msgspec.Struct, frozen=True):
     """Who a request is put down to. Empty where nobody says."""
 
@@ -42,15 +48,27 @@ class Who(msgspec.Struct, frozen=True):
     project: str
     session: str
     key: str
-    """Fingerprint of the API key: all that is ever kept of it."""
+    """Fingerprint of the API key: all that is ever kept of it. Tokens of a subscription change every few
+    hours, so there it is the fingerprint of the account, if that is known.
+    """
     client: str
     subscription: bool
     """The key is a subscription's token, so that the provider does not bill by usage."""
     agent: str = ""
     """The agent within the session, such as a subagent; empty for its main line."""
+    token: str = ""
+    """Fingerprint of the token, where ``key`` is the account's."""
 
 
-def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: str, target: str = "") -> Who:
+def identify(
+    headers: Mapping[bytes, bytes],
+    user: str,
+    project: str,
+    session: str,
+    target: str = "",
+    account: str = "",
+    provider: str = "",
+) -> Who:
     """Who spends.
 
     Args:
@@ -59,25 +77,38 @@ def identify(headers: Mapping[bytes, bytes], user: str, project: str, session: s
         project: from the path, if it says.
         session: from the body, if it says.
         target: path and query, which may bear the key.
+        account: of a Claude subscription, from the body, if it says.
+        provider: whom the request goes to.
     """
     get = headers.get
     key = _key(headers, target)
+    chatgpt = get(b"chatgpt-account-id", b"") if _is_chatgpt_login(key, provider) else b""
+    claude = key.startswith(b"sk-ant-oat")
+    # An API key is its own identity whatever the body says: else its limits could be dodged.
+    account_id = chatgpt or (account.encode("utf-8", "replace") if claude else b"")
+    mark = fingerprint(key) if key else ""
     named = next(filter(None, map(get, SESSIONS)), None)
     agent = next(filter(None, map(get, AGENTS)), None)
     return Who(
         user=_name(get(b"x-budget-user") or user.encode("utf-8", "replace")),
         project=_name(get(b"x-budget-project") or project.encode("utf-8", "replace")),
         session=_name(named or session.encode("utf-8", "replace")),
-        key=fingerprint(key) if key else "",
+        key=fingerprint(account_id, "a_") if account_id else mark,
         client=_client(_name(get(b"user-agent"))),
+        subscription=claude or bool(chatgpt),
         agent=_name(agent),
-        subscription=key.startswith(b"sk-ant-oat"),
+        token=mark if account_id else "",
     )
 
 
-def fingerprint(key: bytes) -> str:
-    """A short name for an API key from which the key cannot be had."""
-    return "k_" + hashlib.sha256(key).hexdigest()[:6]
+def fingerprint(secret: bytes, prefix: str = "k_") -> str:
+    """A short name for an API key, or with the prefix ``a_`` for an account, from which it cannot be had."""
+    return prefix + hashlib.sha256(secret).hexdigest()[:6]
+
+
+def _is_chatgpt_login(key: bytes, provider: str) -> bool:
+    """Whether a key can be the token of a ChatGPT login rather than an API key."""
+    return bool(key) and not key.startswith(_KEY_STARTS) and provider in _CHATGPT
 
 
 def _key(headers: Mapping[bytes, bytes], target: str) -> bytes:

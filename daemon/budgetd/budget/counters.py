@@ -24,6 +24,10 @@ class Window:
     """None: total and rolling windows have no end."""
     spent_nusd: int = 0
     reserved_nusd: int = 0
+    unknown_nusd: int = 0
+    """What requests of unknown end may have cost beyond what they are counted at: those that were sent, and
+    nobody stated what they cost.
+    """
     granted_nusd: int = 0
     """What a person allowed beyond the cap, until the window ends."""
     refused: int = 0
@@ -38,7 +42,15 @@ class Window:
     @property
     def room_nusd(self) -> int:
         """What a request may cost at most to be admitted; negative beyond the cap."""
-        return self.cap_nusd - self.limit.headroom_nusd - self.spent_nusd - self.reserved_nusd
+        committed = self.spent_nusd + self.reserved_nusd + self.withheld_nusd
+        return self.cap_nusd - self.limit.headroom_nusd - committed
+
+    @property
+    def withheld_nusd(self) -> int:
+        """What unknown ends take of the room: all that they may have cost if the limit is strict, else
+        nothing.
+        """
+        return self.unknown_nusd if self.limit.guarantee == "strict" else 0
 
     @property
     def passed_pct(self) -> list[int]:
@@ -53,6 +65,10 @@ class Window:
     def spend(self, nusd: int, at: float) -> None:  # noqa: ARG002
         """Count the cost of a request admitted then."""
         self.spent_nusd += nusd
+
+    def add_unknown(self, nusd: int, at: float) -> None:  # noqa: ARG002
+        """Count what a request admitted then may have cost beyond its cost; less than zero takes it back."""
+        self.unknown_nusd += nusd
 
     def grant(self, nusd: int, at: float) -> None:  # noqa: ARG002
         """Allow so much more, from then on."""
@@ -107,11 +123,13 @@ class Minutes:
 @dataclass(slots=True, eq=False)
 class RollingWindow(Window):
     """The last hours or days up to now: a minute leaves when all of it is older than the length, and with it
-    what was spent by the requests admitted in it, granted or refused in it, and what fired.
+    what was spent by the requests admitted in it and is unknown of them, granted or refused in it, and what
+    fired.
     """
 
     length: int = 0
     spent: Minutes = field(default_factory=Minutes)
+    unknown: Minutes = field(default_factory=Minutes)
     granted: Minutes = field(default_factory=Minutes)
     refusals: Minutes = field(default_factory=Minutes)
     firings: dict[int, float] = field(default_factory=dict[int, float])
@@ -127,6 +145,12 @@ class RollingWindow(Window):
         if at >= self.starts_at:
             self.spent.add(at, nusd)
             self.spent_nusd += nusd
+
+    def add_unknown(self, nusd: int, at: float) -> None:
+        """See `Window`."""
+        if at >= self.starts_at:
+            self.unknown.add(at, nusd)
+            self.unknown_nusd += nusd
 
     def grant(self, nusd: int, at: float) -> None:
         """See `Window`."""
@@ -161,19 +185,25 @@ class RollingWindow(Window):
         if starts_at <= self.starts_at:
             return False
         self.starts_at = starts_at
-        before = (self.spent_nusd, self.granted_nusd, self.refused)
+        before = self._sums
         self.spent_nusd -= self.spent.drop(starts_at)
+        self.unknown_nusd -= self.unknown.drop(starts_at)
         self.granted_nusd -= self.granted.drop(starts_at)
         self.refused -= self.refusals.drop(starts_at)
         if any(at < starts_at for at in self.firings.values()):
             self.firings = {threshold: at for threshold, at in self.firings.items() if at >= starts_at}
             self.fired = frozenset(self.firings)
-        return (self.spent_nusd, self.granted_nusd, self.refused) != before
+        return self._sums != before
 
     @property
     def idle(self) -> bool:
         """Nothing is left that a new one would not say too."""
-        return not (self.reserved_nusd or self.spent.sums or self.granted_nusd or self.refused or self.fired)
+        return not (self.reserved_nusd or self.spent.sums or any(self._sums) or self.fired)
+
+    @property
+    def _sums(self) -> tuple[int, int, int, int]:
+        """What a minute takes along as it leaves."""
+        return self.spent_nusd, self.unknown_nusd, self.granted_nusd, self.refused
 
 
 class Rule:
@@ -203,7 +233,11 @@ class Rule:
 
     def window(self, subject: Subject, now: float) -> Window:
         """The present window of the counter that a subject falls under; not kept if it is new."""
-        return self.window_of(getattr(subject, self.limit.per) if self.limit.per else "", now)
+        return self.window_of(self.counter_of(subject), now)
+
+    def counter_of(self, subject: Subject) -> str:
+        """Which counter a subject falls under: the value of what the limit counts ``per``."""
+        return subject.counted_as(self.limit.per) if self.limit.per else ""
 
     def window_of(self, value: str, now: float) -> Window:
         """The present window of the counter of this value; not kept if it is new."""

@@ -20,13 +20,16 @@ class Demand(msgspec.Struct, frozen=True):
     worst_nusd: int | None
     """None: no sound bound is known."""
 
+    @property
+    def most_nusd(self) -> int:
+        """The most it can cost; what is expected where no bound is known."""
+        return self.expected_nusd if self.worst_nusd is None else self.worst_nusd
+
     def amount(self, limit: Limit) -> int:
         """What a limit reserves for it. A strict one reserves what is expected where it lets an unbounded
         request by all the same.
         """
-        if limit.guarantee == "strict" and self.worst_nusd is not None:
-            return self.worst_nusd
-        return self.expected_nusd
+        return self.most_nusd if limit.guarantee == "strict" else self.expected_nusd
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,7 @@ counted where it was admitted, and a window that has ended is simply let go.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,9 @@ Fired = Callable[[str, str, float], Iterable[int]]
 """Which thresholds of a counter (its limit's name, its subject) have fired in windows that started then or
 later.
 """
+
+Spent = tuple[float, Subject, int]
+"""What was spent: when that was admitted, by whom, nanodollars."""
 
 Granted = tuple[str, str, float, int]
 """A grant on record: the limit's name, the subject, when, nanodollars."""
@@ -127,8 +130,10 @@ class Guard:
         self._open.add(reservation)
         return reservation
 
-    def settle(self, reservation: Reservation, cost_nusd: int) -> list[Crossing]:
-        """Replace what was reserved by what it cost; the thresholds that this passed. Counts once only."""
+    def settle(self, reservation: Reservation, cost_nusd: int, unknown_nusd: int = 0) -> list[Crossing]:
+        """Replace what was reserved by what it cost; the thresholds that this passed. Counts once only.
+        ``unknown_nusd``: what it may have cost beyond that, where nobody stated its cost.
+        """
         if reservation not in self._open:
             return []
         self._open.discard(reservation)
@@ -136,20 +141,37 @@ class Guard:
             window.reserved_nusd -= amount
             window.advance(self._now)
             window.spend(cost_nusd, reservation.admitted_at)
+            window.add_unknown(unknown_nusd, reservation.admitted_at)
         return [crossing for window, _ in reservation.parts for crossing in self._crossings(window)]
 
-    def adjust(self, subject: Subject, nusd: int, at: float) -> list[Crossing]:
+    def adjust(self, subject: Subject, nusd: int, at: float, unknown_nusd: int = 0) -> list[Crossing]:
         """Count what turned out later of something that is settled, more or less than was counted then; the
         thresholds that this passed. ``at``: when it was admitted. Windows that are over stay as they were.
+        ``unknown_nusd``: by how much more, or less, it may have cost beyond that.
         """
         crossings: list[Crossing] = []
         for rule in self._index.matching(subject):
             if rule.holds(at):
                 window = rule.window(subject, self._now)
                 window.spend(nusd, at)
+                window.add_unknown(unknown_nusd, at)
                 rule.keep(window)
                 crossings += self._crossings(window)
         return crossings
+
+    def limits_of(self, subject: Subject) -> list[str]:
+        """The names of the limits that a request falls under."""
+        return [rule.limit.name for rule in self._index.matching(subject)]
+
+    def counts_on(self, name: str, counter: str, subject: Subject, at: float) -> bool:
+        """Whether a request admitted then counts on this counter, in its present window."""
+        rule = self._rules.get(name)
+        return (
+            rule is not None
+            and rule in self._index.matching(subject)
+            and rule.holds(at)
+            and rule.counter_of(subject) == counter
+        )
 
     def roll(self, now: float) -> bool:
         """Open the windows that begin and let rolling ones move on; True if what is shown changed. After a
@@ -252,8 +274,9 @@ class Guard:
         self,
         limits: Sequence[Limit],
         now: float,
-        history: Iterable[tuple[float, Subject, int]],
+        history: Iterable[Spent],
         fired: Fired,
+        unknown: Iterable[Spent] = (),
     ) -> None:
         """Put other limits in force. One that stays (its name, window, match and per are the same) keeps its
         counters; a new one counts what was spent in its window and what is reserved by its requests.
@@ -261,10 +284,10 @@ class Guard:
         Args:
             limits: no two of one name, in the order in which they are shown.
             now: UTC epoch seconds.
-            history: (when admitted, who, nanodollars) of what was spent since `history_since`. The sums of an
-                hour may come as one, at its last instant or, in the hour that runs, now: they then leave a
-                rolling window up to an hour late.
+            history: what was spent since `history_since`. The sums of an hour may come as one, at its last
+                instant or, in the hour that runs, now: they then leave a rolling window up to an hour late.
             fired: asked for the counters that are beyond a threshold.
+            unknown: what requests of unknown end may have cost beyond that, since then.
         """
         known = sorted(history, key=lambda each: each[0])
         ahead = max((at for at, _, _ in known if at <= now + BELIEVED_SECONDS), default=now)
@@ -277,7 +300,10 @@ class Guard:
             self._rules[limit.name].change(limit)
         self._index = _index(self._rules.values())
         self._next_end = self._find_next_end()
-        self._count(fresh.values(), known)
+        for window, at, nusd in self._windows_of(fresh.values(), known):
+            window.spend(nusd, at)
+        for window, at, nusd in self._windows_of(fresh.values(), unknown):
+            window.add_unknown(nusd, at)
         self._reserve_anew(fresh.values(), staying)
         for name, rule in fresh.items():
             for window in rule.windows.values():
@@ -289,14 +315,17 @@ class Guard:
         rule = self._rules.get(limit.name)
         return rule is not None and _identity(rule.limit) == _identity(limit)
 
-    def _count(self, fresh: Iterable[Rule], history: Sequence[tuple[float, Subject, int]]) -> None:
+    def _windows_of(
+        self, fresh: Iterable[Rule], history: Iterable[Spent]
+    ) -> Iterator[tuple[Window, float, int]]:
+        """Each window that something on record counts in, with when and how much."""
         index = _index(fresh)
         for at, subject, nusd in history:
             for rule in index.matching(subject):
                 if rule.holds(at):
                     window = rule.window(subject, self._now)
-                    window.spend(nusd, at)
                     rule.keep(window)
+                    yield window, at, nusd
 
     def _reserve_anew(self, fresh: Iterable[Rule], staying: Mapping[str, Rule]) -> None:
         """Give the running requests their place in limits that are new, or guarantee something else now."""

@@ -14,7 +14,11 @@ UNREAD = "?"
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """Who and what a request is, as far as limits can tell requests apart."""
+    """Who and what a request is, as far as limits can tell requests apart.
+
+    Two dimensions, the model and the key, have a second name that a glob may fit as well. A limit ``per`` one
+    of them counts under the name that stays the same.
+    """
 
     provider: str = ""
     upstream: str = ""
@@ -24,6 +28,26 @@ class Subject(msgspec.Struct, frozen=True):
     session: str = ""
     key: str = ""
     client: str = ""
+    token: str = ""
+    """Fingerprint of the token that was sent, where ``key`` is a subscription's account; else empty."""
+    canonical_model: str = ""
+    """The price book's name of the model; empty where that is ``model``."""
+
+    def names(self, dimension: Dimension) -> tuple[str, ...]:
+        """The values that a glob on a dimension may fit."""
+        value: str = getattr(self, dimension)
+        other = ""
+        if dimension == "model":
+            other = self.canonical_model
+        elif dimension == "key":
+            other = self.token
+        return (value, other) if other else (value,)
+
+    def counted_as(self, dimension: Dimension) -> str:
+        """The value whose counter it falls under, where a limit counts ``per`` this dimension."""
+        if dimension == "model":
+            return self.canonical_model or self.model
+        return getattr(self, dimension)
 
 
 class Limit(msgspec.Struct, frozen=True):

@@ -40,7 +40,7 @@ class Index(Generic[T]):
     def _match(self, subject: Subject) -> tuple[T, ...]:
         left = (1 << len(self._kept)) - 1
         for column in self._columns:
-            left &= column.accepting(getattr(subject, column.dimension))
+            left &= column.accepting(subject)
         found: list[T] = []
         while left:
             lowest = left & -left
@@ -53,7 +53,7 @@ class _Column:
     """The globs of all limits on one dimension."""
 
     def __init__(self, dimension: Dimension, limits: Sequence[Limit]) -> None:
-        self.dimension = dimension
+        self.dimension: Dimension = dimension
         self._any = 0
         self._all = (1 << len(limits)) - 1
         self._exact: dict[str, int] = {}
@@ -67,8 +67,14 @@ class _Column:
                 self._add(glob, 1 << place)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
         self._compiled = [(re.compile(fnmatch.translate(glob)), bit) for glob, bit in self._patterns.items()]
-        self.accepting = lru_cache(REMEMBERED)(self._accepting)
-        """The limits that accept a value, as bits."""
+        self._accepting_value = lru_cache(REMEMBERED)(self._find_accepting)
+
+    def accepting(self, subject: Subject) -> int:
+        """The limits that accept a subject, by any of its names, as bits."""
+        accepting = 0
+        for value in subject.names(self.dimension):
+            accepting |= self._accepting_value(value)
+        return accepting
 
     def _add(self, glob: str, bit: int) -> None:
         if not _SPECIAL.search(glob):
@@ -79,7 +85,7 @@ class _Column:
             table, key = self._patterns, glob
         table[key] = table.get(key, 0) | bit
 
-    def _accepting(self, value: str) -> int:
+    def _find_accepting(self, value: str) -> int:
         if value == UNREAD and self.dimension == "model":
             return self._all
         accepting = self._any | self._exact.get(value, 0)

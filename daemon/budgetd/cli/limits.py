@@ -1,4 +1,4 @@
-"""Commands about limits: limits (show, set, undo) and grant."""
+"""Commands about limits: limits (show, set, undo, release) and grant."""
 
 import shlex
 import sys
@@ -9,7 +9,7 @@ import msgspec
 from budgetd.cli.call import call, snapshot
 from budgetd.cli.table import Dollars, clock, plain, table
 from budgetwire.errors import CallError
-from budgetwire.messages import Grant, Limit, SetLimit, UndoLimit, UndoLimitReply
+from budgetwire.messages import Grant, Limit, Release, ReleaseReply, SetLimit, UndoLimit, UndoLimitReply
 from budgetwire.money import cents_to_nusd, format_usd
 
 AMOUNTS = {"ignore_unknown_options": True}
@@ -32,6 +32,7 @@ Examples:
   budgetd limits set daily 12.50            in force at once, and written to budget.toml
   budgetd limits set "opus per day" none    take the limit out of budget.toml
   budgetd limits undo                       take back the last edit or grant; again: redo
+  budgetd limits release daily              count unknown ends at what is on record of them
 """,
 )
 @click.pass_context
@@ -76,6 +77,24 @@ def undo(name: str | None, yes: bool) -> None:
             click.echo("Nothing is changed.")
 
 
+@limits.command(epilog='Example: budgetd limits release "opus per project" --subject acme-api')
+@click.argument("name")
+@click.option("--subject", default="", metavar="S", help="Whose counter, where the limit has several.")
+def release(name: str, subject: str) -> None:
+    """Let go of what a strict limit keeps for unknown ends.
+
+    These are requests that were sent and of which nobody stated the cost: they broke off, were killed, or a
+    gateway gave up on them. They stay counted at what is on record, by every limit that they fall under.
+    """
+    reply = msgspec.convert(call(lambda id: Release(id=id, limit=name, subject=subject)), ReleaseReply)
+    whose = f"{name} / {subject}" if subject else name
+    if not reply.released:
+        click.echo(f"{whose} keeps nothing for unknown ends.")
+        return
+    ends = "1 unknown end" if reply.released == 1 else f"{reply.released} unknown ends"
+    click.echo(f"Released: {whose} kept {format_usd(reply.nusd)} for {ends}.")
+
+
 @click.command(
     context_settings=AMOUNTS,
     epilog="""
@@ -103,7 +122,8 @@ def describe(counters: list[Limit]) -> str:
 
 def _row(limit: Limit) -> tuple[str, ...]:
     cap = limit.limit_nusd + limit.granted_nusd
-    left = max(0, cap - limit.headroom_nusd - limit.spent_nusd - limit.reserved_nusd)
+    committed = limit.spent_nusd + limit.reserved_nusd + limit.unknown_nusd
+    left = max(0, cap - limit.headroom_nusd - committed)
     percent = limit.spent_nusd * 100 // cap if cap else 100
     return (
         f"{limit.name} / {limit.subject or '(none)'}" if limit.per else limit.name,
@@ -130,6 +150,7 @@ def _remarks(limit: Limit) -> list[str]:
         *(["PAUSED"] if limit.paused else []),
         *([f"{limit.on_exceed}{to}"] if limit.on_exceed != "refuse" else []),
         *(["strict"] if limit.guarantee == "strict" else []),
+        *([f"{format_usd(limit.unknown_nusd)} kept for unknown ends"] if limit.unknown_nusd else []),
         *([f"{format_usd(limit.granted_nusd)} granted"] if limit.granted_nusd else []),
         *([f"{limit.refused} refused"] if limit.refused else []),
     ]

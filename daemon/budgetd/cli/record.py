@@ -68,7 +68,7 @@ def _value(change: Change, value: str) -> str:
     """The audit keeps amounts in nanodollars, and a limit that was removed as its whole entry."""
     if change.action == "snooze" and value.startswith("until "):
         return f"until {clock(float(value.removeprefix('until ')))}"
-    if change.action not in {"set_limit", "undo_limit", "grant", "undo_grant"}:
+    if change.action not in {"set_limit", "undo_limit", "grant", "undo_grant", "release"}:
         return value
     if value.startswith("{"):
         return format_usd(cents_to_nusd(json.loads(value)["limit_cents"]))

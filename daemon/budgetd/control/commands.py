@@ -44,6 +44,7 @@ from budgetwire.messages import (
     QueryRequests,
     Redeliver,
     Refuse,
+    Release,
     ReportDrift,
     Resume,
     SendTest,
@@ -102,6 +103,8 @@ class Commands:
                     return msgspec.to_builtins(self._corrections.undo(call, peer))
                 case UndoLimit():
                     return msgspec.to_builtins(self._undo.undo(call, peer))
+                case Release():
+                    return msgspec.to_builtins(self._limits.release(call, peer))
                 case ReportDrift():
                     self._accounts.desk.drift(call)
                     return {}

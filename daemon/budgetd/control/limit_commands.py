@@ -1,4 +1,4 @@
-"""Steering limits: set a cap, grant on top of it, pause what matches, resume it.
+"""Steering limits: set a cap, grant on top of it, release unknown ends, pause what matches, resume it.
 
 Taking that back is in `undo`.
 """
@@ -13,7 +13,7 @@ from budgetd.control.audit import Audit
 from budgetd.control.errors import CommandError
 from budgetd.control.needs import Peer
 from budgetd.steering import Steering
-from budgetwire.messages import Grant, Pause, Resume, SetLimit
+from budgetwire.messages import Grant, Pause, Release, ReleaseReply, Resume, SetLimit
 from budgetwire.money import cents_to_nusd
 
 MOST_CENTS = 10**11
@@ -59,9 +59,25 @@ class LimitCommands:
             granted = accounts.guard.find(name, subject, accounts.clock()).granted_nusd
         except KeyError:
             raise CommandError("not_found", _no_counter(limit, subject), "subject") from None
-        whose = f"{name} / {subject}" if subject else name
-        with self._audit.change(peer, "grant", whose, str(granted), str(granted + nusd)):
+        with self._audit.change(peer, "grant", _whose(name, subject), str(granted), str(granted + nusd)):
             self._steering.grant(name, subject, nusd)
+
+    def release(self, call: Release, peer: Peer) -> ReleaseReply:
+        """Let go of what a counter keeps for requests of unknown end."""
+        name, counter = call.limit, call.subject
+        limit = self._known(name)
+        if limit.guarantee != "strict":
+            message = f"{name} keeps nothing for unknown ends: only strict limits do."
+            raise CommandError("invalid", message, "limit")
+        try:
+            ends = self._accounts.unknown_ends(name, counter)
+        except KeyError:
+            raise CommandError("not_found", _no_counter(limit, counter), "subject") from None
+        nusd = sum(end.unknown_nusd for end in ends)
+        if ends:
+            with self._audit.change(peer, "release", _whose(name, counter), str(nusd), "0"):
+                self._steering.release(ends)
+        return ReleaseReply(released=len(ends), nusd=nusd)
 
     def pause(self, call: Pause, peer: Peer) -> None:
         """Pause everything, or what matches one limit."""
@@ -102,6 +118,10 @@ def described(budget_file: BudgetFile, limit: Limit, *, removed: bool) -> str:
     """What the audit keeps of a limit: its cap or, before it is removed, all that the file says of it."""
     table = budget_file.table(limit.name) if removed else None
     return str(limit.limit_nusd) if table is None else json.dumps(table, ensure_ascii=False)
+
+
+def _whose(name: str, counter: str) -> str:
+    return f"{name} / {counter}" if counter else name
 
 
 def _no_counter(limit: Limit, subject: str) -> str:

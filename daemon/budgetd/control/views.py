@@ -149,6 +149,7 @@ class DaemonViews:
             forecast_nusd=accounts.burn.forecast(window, now),
             cap_at=accounts.burn.cap_at(window, now),
             refused=window.refused,
+            unknown_nusd=window.withheld_nusd,
         )
 
     def _spent(self, since: float, until: float) -> int:

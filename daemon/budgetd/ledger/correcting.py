@@ -1,12 +1,28 @@
 """Rows that hold what an invoice says beyond the ledger: entered, found again, and brought to nothing."""
 
 import sqlite3
+from typing import NamedTuple
 
 import msgspec
 
+from budgetd.budget.limits import Subject
 from budgetd.ledger import schema
-from budgetd.ledger.rows import Closing, CorrectionRow, Opening
+from budgetd.ledger.rows import SUBJECT, UNSTATED, Closing, CorrectionRow, Opening, subject_of
 from budgetd.ledger.writer import Statement
+
+
+class UnstatedEnd(NamedTuple):
+    """A request that nobody stated the cost of. Nanodollars."""
+
+    id: int
+    admitted_at: float
+    model: str
+    """The one it is billed as."""
+    unknown_nusd: int
+    """What it is on record to cost at most beyond what it is counted at."""
+    most_nusd: int
+    """The same as if nothing had been released."""
+    subject: Subject
 
 
 def entry(opening: Opening, row: CorrectionRow) -> list[Statement]:
@@ -32,6 +48,23 @@ def removal(opening: Opening, row: CorrectionRow, now: float) -> list[Statement]
         ("delete from rollups where hour = ? and requests = 0 and cost_nusd = 0", parameters[:1]),
         ("update corrections set undone_at = ? where id = ?", (now, row.id)),
     ]
+
+
+def unstated_ends(db: sqlite3.Connection, provider: str, since: float, until: float) -> list[UnstatedEnd]:
+    """The requests admitted in [since, until) that the API bills and nobody stated the cost of."""
+    rows = db.execute(
+        "select id, admitted_at, coalesce(nullif(model_billed, ''), model), unknown_nusd,"
+        f" max(0, coalesce(worst_nusd, expected_nusd) - cost_nusd), {', '.join(SUBJECT)} from requests"
+        " where provider = ? and admitted_at >= ? and admitted_at < ? and billing = 'api'"
+        f" and basis in ({', '.join('?' * len(UNSTATED))}) order by id",
+        (provider, since, until, *UNSTATED),
+    )
+    return [UnstatedEnd(*row[:5], subject=subject_of(row[5:])) for row in rows]
+
+
+def set_unknown(id: int, nusd: int) -> Statement:
+    """What says by how much a request may have cost more than it is counted at."""
+    return "update requests set unknown_nusd = ? where id = ?", (nusd, id)
 
 
 def in_force(db: sqlite3.Connection, batch: int) -> list[tuple[CorrectionRow, Opening]]:

@@ -29,7 +29,7 @@ ROW_COLUMNS = (
     "asked_model", "user", "project", "session", "key", "client", "stream", "status", "outcome", "basis",
     "service_tier", "geo", *USAGE, "cost_nusd", "cost_usd", "reserved_nusd", "expected_nusd", "worst_nusd",
     "price_id", "limits", "provider_request_id", "response_id", "ttft_seconds", "duration_seconds",
-    "request_bytes", "response_bytes",
+    "request_bytes", "response_bytes", "unknown_nusd", "token",
 )  # fmt: skip
 """Of a request. A column is never renamed or taken away; new ones are added at the end."""
 

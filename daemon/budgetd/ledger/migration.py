@@ -79,6 +79,24 @@ STEPS: dict[int, str] = {
             request_id integer not null, undone_at real
         ) strict;
     """,
+    # What is in the key of a table without row ids cannot be added to it.
+    3: """
+        alter table requests add column unknown_nusd integer not null default 0;
+        alter table requests add column token text not null default '';
+        create index requests_unknown on requests (admitted_at) where unknown_nusd > 0;
+        alter table rollups rename to rollups_3;
+        create table rollups (
+            hour integer not null,
+            upstream text not null, provider text not null, billing text not null, model text not null,
+            user text not null, project text not null, session text not null,
+            key text not null, token text not null, client text not null,
+            requests integer not null, cost_nusd integer not null,
+            primary key (hour, upstream, provider, billing, model, user, project, session, key, token, client)
+        ) strict, without rowid;
+        insert into rollups select hour, upstream, provider, billing, model, user, project, session, key, '',
+            client, requests, cost_nusd from rollups_3;
+        drop table rollups_3;
+    """,
 }
 """By the version that a step starts from."""
 

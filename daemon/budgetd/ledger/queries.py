@@ -5,22 +5,33 @@ Reads see what is committed: `Ledger.flush` first where the last moment matters.
 
 import sqlite3
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from budgetd.budget.limits import Subject
-from budgetd.ledger.rows import GrantRow, Opening
+from budgetd.ledger.rows import SUBJECT, GrantRow, Opening, subject_of
 from budgetd.pricing.learning import Settled
 from budgetwire.messages import Spend
 
 HOUR = 3600
-_SUBJECT = ", ".join(Subject.__struct_fields__)
+_SUBJECT = ", ".join(SUBJECT)
 
 LEARNT_ROWS = 2_000
 """As many settled requests tell what the next ones are likely to use."""
 
 SEARCHED_ROWS = 50_000
 """They are looked for among so many of the newest, so that a start takes no longer with a long ledger."""
+
+
+class UnknownEnd(NamedTuple):
+    """A request that was sent and of which nobody stated what it cost."""
+
+    id: int
+    admitted_at: float
+    unknown_nusd: int
+    """What it may have cost beyond its cost, in nanodollars."""
+    subject: Subject
 
 
 def spent_between(db: sqlite3.Connection, since: float, until: float, *, subscription: bool) -> int:
@@ -80,14 +91,27 @@ def history(
             (max(since, hour * HOUR), (hour + 1) * HOUR),
         )
         for at, nusd, *subject in rows:
-            yield at, Subject(*subject), nusd
+            yield at, subject_of(subject), nusd
     rows = db.execute(
         f"select hour, cost_nusd, {_SUBJECT} from rollups"
         f" where hour > ? and hour not in ({', '.join('?' * len(split))}) and cost_nusd <> 0{billed}",
         (first, *split),
     )
     for hour, nusd, *subject in rows:
-        yield (hour + 1) * HOUR - 0.001, Subject(*subject), nusd
+        yield (hour + 1) * HOUR - 0.001, subject_of(subject), nusd
+
+
+def unknown_ends(db: sqlite3.Connection, since: float, *, subscription: bool) -> list[UnknownEnd]:
+    """Requests admitted since that may have cost more than they are counted at, the oldest first. Traffic on
+    a subscription counts if asked.
+    """
+    billed = "" if subscription else " and billing <> 'subscription'"
+    rows = db.execute(
+        f"select id, admitted_at, unknown_nusd, {_SUBJECT} from requests"
+        f" where unknown_nusd > 0 and admitted_at >= ?{billed} order by admitted_at",
+        (since,),
+    )
+    return [UnknownEnd(*row[:3], subject=subject_of(row[3:])) for row in rows]
 
 
 def learning_rows(db: sqlite3.Connection) -> list[Settled]:
@@ -149,6 +173,14 @@ def paused_limits(db: sqlite3.Connection) -> list[str]:
     """Names of the limits that are paused: remembered as ``paused:NAME``."""
     rows = db.execute("select substr(key, 8) from meta where key >= 'paused:' and key < 'paused;'")
     return [row[0] for row in rows]
+
+
+def overages(db: sqlite3.Connection) -> dict[str, float]:
+    """Accounts whose plan's paid extra usage is on, with when the plan pays again: remembered as
+    ``overage:ACCOUNT``.
+    """
+    rows = db.execute("select substr(key, 9), value from meta where key >= 'overage:' and key < 'overage;'")
+    return {account: float(until) for account, until in rows}
 
 
 def get_meta(db: sqlite3.Connection, key: str) -> str | None:

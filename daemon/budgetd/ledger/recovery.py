@@ -11,7 +11,15 @@ def recover(ledger: Ledger, now: float) -> tuple[int, int]:
     """
     left = open_requests(ledger.db)
     for opening in left:
-        closing = Closing(settled_at=now, outcome="recovered", basis="recovered", cost_nusd=_cost(opening))
+        nusd = _cost(opening)
+        most_nusd = nusd if opening.worst_nusd is None else opening.worst_nusd
+        closing = Closing(
+            settled_at=now,
+            outcome="recovered",
+            basis="recovered",
+            cost_nusd=nusd,
+            unknown_nusd=max(0, most_nusd - nusd),
+        )
         ledger.settle(opening, closing)
     return len(left), sum(map(_cost, left))
 

@@ -7,6 +7,7 @@ import msgspec
 
 from budgetd.budget.limits import Subject
 from budgetd.ledger import schema
+from budgetd.ledger.rows import SUBJECT, subject_of
 from budgetd.ledger.writer import Statement
 from budgetd.pricing.pricer import Cost
 
@@ -19,25 +20,29 @@ class Estimated(NamedTuple):
     billing: str
     service_tier: str
     cost_nusd: int
+    unknown_nusd: int
     subject: Subject
 
 
 def find_estimated(db: sqlite3.Connection, upstream: str, response_id: str) -> Estimated | None:
     """The newest such request of an upstream, by the provider's id of its response."""
-    dimensions = ", ".join(Subject.__struct_fields__)
+    columns = Estimated._fields[:-1]
     row = db.execute(
-        f"select id, admitted_at, billing, service_tier, cost_nusd, {dimensions} from requests"
+        f"select {', '.join((*columns, *SUBJECT))} from requests"
         " where response_id = ? and response_id <> '' and upstream = ?"
         " and basis = 'estimated' and outcome = 'ok' order by id desc limit 1",
         (response_id, upstream),
     ).fetchone()
-    return None if row is None else Estimated(*row[:5], subject=Subject(*row[5:]))
+    if row is None:
+        return None
+    return Estimated(*row[: len(columns)], subject=subject_of(row[len(columns) :]))
 
 
 def restate(row: Estimated, cost: Cost) -> list[Statement]:
     """What puts a row, and the sums it is in, right."""
     columns = {
         "cost_nusd": cost.nusd,
+        "unknown_nusd": 0,
         "basis": cost.basis,
         "model_billed": cost.model,
         "price_id": cost.price_id,

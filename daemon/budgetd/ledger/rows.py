@@ -1,8 +1,18 @@
 """The rows of the ledger as structs; their field names are the column names."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+
+from budgetd.budget.limits import Subject
+
+SUBJECT = tuple(name for name in Subject.__struct_fields__ if name != "canonical_model")
+"""The fields of a subject that are on record; the other one is the price book's to say."""
+
+
+UNSTATED = frozenset(("estimated", "unmetered", "recovered"))
+"""Bases of costs that nobody stated."""
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -32,6 +42,8 @@ class Opening(msgspec.Struct, frozen=True):
     """What the client asked for, where a cheaper model took its place; ``model`` is the one that was sent."""
     limits: str = "[]"
     """The names of the limits it counts on, as a JSON list."""
+    token: str = ""
+    """Fingerprint of the token that was sent, where ``key`` is a subscription's account."""
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +57,10 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     basis: str
     status: int = 0
     cost_nusd: int = 0
+    unknown_nusd: int = 0
+    """What it may have cost beyond that, where nobody stated its cost: strict limits keep it out of their
+    room. 0 once the cost is known, or somebody has released it.
+    """
     model_billed: str = ""
     service_tier: str = ""
     geo: str = ""
@@ -162,3 +178,8 @@ class GrantRow(NamedTuple):
     subject: str
     nusd: int
     at: float
+
+
+def subject_of(values: Sequence[Any]) -> Subject:
+    """A subject by its columns, as `SUBJECT` names them."""
+    return Subject(**dict(zip(SUBJECT, values, strict=True)))

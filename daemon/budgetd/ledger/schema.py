@@ -4,9 +4,11 @@ import msgspec
 
 from budgetd.ledger.rows import AlertRow, Closing, CorrectionRow, DeliveryRow, Opening
 
-VERSION = 3
+VERSION = 4
 
-DIMENSIONS = ("upstream", "provider", "billing", "model", "user", "project", "session", "key", "client")
+DIMENSIONS = (
+    "upstream", "provider", "billing", "model", "user", "project", "session", "key", "token", "client",
+)  # fmt: skip
 """Whatever a limit or a chart may tell apart: the key of a rollup, beside its hour."""
 
 TABLES = """
@@ -36,9 +38,11 @@ create table requests (
     file_searches integer not null default 0, search_units integer not null default 0,
     images integer not null default 0, input_characters integer not null default 0,
     input_audio_ms integer not null default 0,
-    response_id text not null default '', output_bytes integer not null default 0
+    response_id text not null default '', output_bytes integer not null default 0,
+    unknown_nusd integer not null default 0, token text not null default ''
 ) strict;
 create index requests_admitted_at on requests (admitted_at);
+create index requests_unknown on requests (admitted_at) where unknown_nusd > 0;
 create index requests_open on requests (id) where outcome is null;
 create index requests_response_id on requests (response_id) where response_id <> '';
 create index requests_provider_id on requests (provider_request_id) where provider_request_id <> '';
@@ -46,9 +50,10 @@ create index requests_provider_id on requests (provider_request_id) where provid
 create table rollups (
     hour integer not null,
     upstream text not null, provider text not null, billing text not null, model text not null,
-    user text not null, project text not null, session text not null, key text not null, client text not null,
+    user text not null, project text not null, session text not null,
+    key text not null, token text not null, client text not null,
     requests integer not null, cost_nusd integer not null,
-    primary key (hour, upstream, provider, billing, model, user, project, session, key, client)
+    primary key (hour, upstream, provider, billing, model, user, project, session, key, token, client)
 ) strict, without rowid;
 
 create table alerts (

@@ -98,3 +98,5 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """False where the body could not be read (not JSON, cut, in an unknown encoding)."""
     session: str = ""
     """The client's own id of its session, where the body carries one."""
+    account: str = ""
+    """The account that the client is logged in to, where the body says; kept as a fingerprint only."""

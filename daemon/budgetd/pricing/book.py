@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from budgetd.pricing import nearest
+from budgetd.pricing.names import canonical_name
 from budgetd.pricing.overrides import Overrides
 from budgetd.pricing.rates import Price, dearest, dearest_by_tier, utc_day
 
@@ -128,6 +129,7 @@ class _Layers:
         self.bound = lru_cache(_KEPT_PRICES)(self._bound)
         self.nearest = lru_cache(_KEPT_PRICES)(sources.nearest)
         self.ceiling = lru_cache(_KEPT_CEILINGS)(self._ceiling)
+        self.canonical = lru_cache(_KEPT_PRICES)(self._canonical)
 
     def constant_since(self, at: float) -> float:
         """The start of the stretch around ``at`` in which no price changes: they do so at UTC midnight and at
@@ -156,6 +158,13 @@ class _Layers:
         if price:
             price = msgspec.structs.replace(price, model=found[0].model)
         return self.override(provider, model, at, price) or price
+
+    def _canonical(self, provider: str, model: str, at: float) -> str:
+        def find(provider: str, model: str) -> str:
+            found = self.sources.find(provider, model, at)
+            return found[0].model if found else ""
+
+        return canonical_name(provider, model, find)
 
     def _ceiling(self, provider: str, at: float) -> Price:
         primary, second = self.sources.primary, self.sources.second
@@ -225,6 +234,13 @@ class Book:
             return None
         layers = self._layers
         return layers.nearest(provider, model, layers.constant_since(at), _short(service_tier), _short(geo))
+
+    def canonical(self, provider: str, model: str, at: float) -> str:
+        """The one name of a model, however the provider spells it; the name itself if nobody knows it."""
+        if not model or len(model) > _LONGEST_NAME:
+            return model
+        layers = self._layers
+        return layers.canonical(provider, model, layers.constant_since(at))
 
     def ceiling(self, provider: str, at: float) -> Price:
         """The dearest a text model of ``provider`` costs, class by class, long-context tiers included; for a

@@ -2,8 +2,25 @@
 
 import asyncio
 
+from budgetd.attribution.who import Who, identify
 from budgetd.errors import LedgerError
+from budgetd.metering import Ask
+from budgetd.proxy.incoming import Incoming
+from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Ticket, Till, Turned
+
+
+def caller(request: Incoming, route: Route, ask: Ask) -> Who:
+    """Who asks, by all that a request says."""
+    return identify(
+        request.seen,
+        route.user,
+        route.project,
+        ask.session,
+        route.target,
+        account=ask.account,
+        provider=route.upstream.provider,
+    )
 
 
 async def admit(till: Till, candidate: Candidate) -> Ticket | Turned:

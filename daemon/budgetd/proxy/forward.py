@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from budgetd.attribution.who import identify
 from budgetd.config import Config, Upstream
 from budgetd.metering import peek, peek_beginning
 from budgetd.metering.repeats import messages_digest
 from budgetd.metering.rewrite import can_replace, replace_in_target, replace_model
 from budgetd.proxy import wording
-from budgetd.proxy.admission import admit
+from budgetd.proxy.admission import admit, caller
 from budgetd.proxy.body_room import SHORT, BodyRoom
 from budgetd.proxy.connection import Connection
 from budgetd.proxy.headers import resized, upstream_head
@@ -168,7 +167,7 @@ class Forwarder:
         else:
             ask = peek(api, route.read_path, body, encoding)
             replaceable = can_replace(route.api, route.path, ask, encoding)
-        who = identify(request.seen, route.user, route.project, ask.session, route.target)
+        who = caller(request, route, ask)
         return Candidate(
             route=route,
             who=who,

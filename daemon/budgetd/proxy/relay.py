@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 
 from budgetd.metering import Api, Meter, meter
+from budgetd.metering.gateway import GAVE_UP, error_meter
+from budgetd.metering.overage import read_overage
 from budgetd.proxy.connection import Connection, Head
 from budgetd.proxy.till import Outcome, Ticket
 
@@ -93,17 +95,22 @@ class Relay:
     def head(self, head: Head) -> None:
         """See `Receiver`."""
         self._head = head
+        ticket = self.ticket
+        kind, coding = head.get(b"content-type"), head.get(b"content-encoding")
         if self._api is not None and head.status < 300:
-            coding = head.get(b"content-encoding")
             if coding:
                 self.connection.slice = CODED_SLICE
-            self.meter = meter(self._api, head.get(b"content-type"), coding, head.get)
-        ticket = self.ticket
+            self.meter = meter(self._api, kind, coding, head.get)
+        elif ticket is not None and head.status in GAVE_UP:
+            route = ticket.candidate.route
+            self.meter = error_meter(route.api, route.upstream.dialect, kind, coding, head.get)
         if ticket is not None:
             ticket.status = head.status
             ticket.phase = "draining" if self.client_left else "answering"
             ticket.provider_request_id = _request_id(head)
             ticket.meter = self.meter
+            if ticket.candidate.on_plan:
+                ticket.overage = read_overage(head.status, head.get, head.headers)
         if self._reframe:
             self._send(_http10_head(head))
 

@@ -11,6 +11,7 @@ import msgspec
 
 from budgetd.attribution.who import Who
 from budgetd.metering import Ask, Meter, Reading
+from budgetd.metering.overage import Overage
 from budgetd.proxy.routes import Route
 
 Outcome = Literal["ok", "error", "aborted", "broken", "killed", "failed"]
@@ -36,6 +37,12 @@ class Candidate(msgspec.Struct, frozen=True):
     def unread(self) -> bool:
         """It asks for a model, and nobody can read for which."""
         return self.route.api is not None and not self.ask.understood and not self.ask.model
+
+    @property
+    def on_plan(self) -> bool:
+        """A subscription pays for it, unless the provider bills it as paid extra usage."""
+        billing = self.route.upstream.billing
+        return billing == "subscription" or (billing == "api" and self.who.subscription)
 
 
 class Ticket(msgspec.Struct, eq=False):
@@ -63,6 +70,8 @@ class Ticket(msgspec.Struct, eq=False):
     provider_request_id: str = ""
     problem: str = ""
     """Why it was not sent, or how its upstream failed, in short; empty where neither."""
+    overage: Overage | None = None
+    """Whether the answer was billed as a plan's paid extra usage; None where it does not say."""
 
 
 class Held(msgspec.Struct, eq=False):

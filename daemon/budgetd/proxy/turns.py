@@ -6,10 +6,9 @@ from typing import Any
 
 import msgspec
 
-from budgetd.attribution.who import identify
 from budgetd.metering import Api, Meter
 from budgetd.metering.live import Live, Turn
-from budgetd.proxy.admission import admit
+from budgetd.proxy.admission import admit, caller
 from budgetd.proxy.incoming import Incoming
 from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Outcome, Ticket, Till, Turned
@@ -101,7 +100,7 @@ class Turns:
         route, request = self._route, self._request
         return Candidate(
             route=route,
-            who=identify(request.seen, route.user, route.project, turn.ask.session, route.target),
+            who=caller(request, route, turn.ask),
             ask=turn.ask,
             method=request.method,
             request_bytes=turn.sent_bytes,

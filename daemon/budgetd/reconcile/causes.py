@@ -5,9 +5,9 @@ Those that price the requests anew are in `price_causes`.
 
 from collections.abc import Callable
 
+from budgetd.ledger.rows import UNSTATED
 from budgetd.reconcile import price_causes
 from budgetd.reconcile.case import ROUNDING_NUSD, ROUNDING_PCT, ROUNDING_PERMILLE, Case, Cause, in_words
-from budgetd.reconcile.compare import ESTIMATED
 from budgetd.reconcile.days import following
 from budgetd.reconcile.wording import percent
 from budgetwire.money import format_usd
@@ -83,7 +83,7 @@ def _midnight(case: Case) -> Cause | None:
 
 
 def _estimates(case: Case) -> Cause | None:
-    guessed = [portion for portion in case.row.requests if portion.basis in ESTIMATED]
+    guessed = [portion for portion in case.row.requests if portion.basis in UNSTATED]
     nusd = case.row.estimated_nusd
     if not nusd or abs(case.row.drift_nusd) > nusd:
         return None

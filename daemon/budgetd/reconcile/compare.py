@@ -6,12 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from budgetd.ledger.invoicing import Portion
+from budgetd.ledger.rows import UNSTATED
 from budgetd.reconcile.days import DAY_SECONDS, day_of
 from budgetd.reconcile.invoice import Invoice, Line
 from budgetd.reconcile.models import family
-
-ESTIMATED = frozenset(("estimated", "recovered", "unmetered"))
-"""Bases of costs that nobody stated."""
 
 _LEFT_OUT: Mapping[str, frozenset[str]] = {"anthropic": frozenset(("priority",))}
 """Service tiers that a provider's invoices never have."""
@@ -48,7 +46,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def estimated_nusd(self) -> int:
         """The part of the ledger's sum that was estimated."""
-        return sum(portion.cost_nusd for portion in self.portions if portion.basis in ESTIMATED)
+        return sum(portion.cost_nusd for portion in self.portions if portion.basis in UNSTATED)
 
     @property
     def missing(self) -> tuple[Line, ...]:

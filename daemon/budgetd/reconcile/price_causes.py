@@ -4,8 +4,9 @@ from collections.abc import Callable
 from itertools import combinations
 
 from budgetd.ledger.invoicing import Portion
+from budgetd.ledger.rows import UNSTATED
 from budgetd.reconcile.case import ROUNDING_PCT, Case, Cause
-from budgetd.reconcile.compare import ESTIMATED, Compared
+from budgetd.reconcile.compare import Compared
 from budgetd.reconcile.repricing import Change
 from budgetd.reconcile.suppositions import suppositions
 from budgetwire.money import format_usd
@@ -30,7 +31,7 @@ def _prices(case: Case) -> Cause | None:
     difference = 0
     for portion in case.row.requests:
         now = case.repricing.cost(portion)
-        difference += 0 if now is None or portion.basis in ESTIMATED else now - portion.cost_nusd
+        difference += 0 if now is None or portion.basis in UNSTATED else now - portion.cost_nusd
     if not case.fits(difference):
         return None
     ids = sorted({portion.price_id for portion in case.row.requests if portion.price_id})

@@ -48,6 +48,8 @@ from budgetwire.messages.calls import (
     QueryRequests,
     QueryRequestsReply,
     Refuse,
+    Release,
+    ReleaseReply,
     Resume,
     SetLimit,
     Subscribe,
@@ -119,6 +121,8 @@ __all__ = [
     "Redeliver",
     "RedeliverReply",
     "Refuse",
+    "Release",
+    "ReleaseReply",
     "Reply",
     "ReportDrift",
     "Request",
@@ -142,7 +146,7 @@ __all__ = [
     "merge",
 ]
 
-VERSION = "1.1"
+VERSION = "1.2"
 """Version of this protocol; sides whose major numbers differ do not talk."""
 
 
@@ -212,6 +216,7 @@ FromClient: TypeAlias = (
     | SetLimit
     | UndoLimit
     | Grant
+    | Release
     | Acknowledge
     | Pause
     | Resume

@@ -49,6 +49,20 @@ class Grant(Call, frozen=True, tag="grant"):
     subject: str = ""
 
 
+class Release(Call, frozen=True, tag="release"):
+    """Let go of what a counter of a strict limit keeps for unknown ends. Replies `ReleaseReply`."""
+
+    limit: str
+    subject: str = ""
+
+
+class ReleaseReply(State, frozen=True):
+    """How many requests that were, and what was kept for them."""
+
+    released: int
+    nusd: int
+
+
 class Pause(Call, frozen=True, tag="pause"):
     """Refuse every request that can cost, or what matches one limit, until resumed. The reply is empty."""
 

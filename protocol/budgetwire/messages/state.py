@@ -40,6 +40,10 @@ class Limit(State, frozen=True):
     """When the cap is reached at the present burn; None if not before the window ends."""
     refused: int = 0
     """Requests refused by this limit in this window."""
+    unknown_nusd: int = 0
+    """What a strict limit keeps for unknown ends: requests that were sent, and nobody stated what they cost.
+    Until the window ends, the cost is known, or somebody releases it.
+    """
 
 
 class InFlight(State, frozen=True):
@@ -229,3 +233,7 @@ class Request(State, frozen=True):
     images: int = 0
     input_characters: int = 0
     input_audio_ms: int = 0
+    unknown_nusd: int = 0
+    """What it may have cost beyond ``cost_nusd``, where nobody stated its cost."""
+    token: str = ""
+    """Fingerprint of the token that was sent, where ``key`` is a subscription's account."""

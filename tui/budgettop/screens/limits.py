@@ -45,7 +45,7 @@ class Limits(Steering):
         self._changes.show(view)
         state = view.snapshot and (
             [
-                (limit.name, limit.limit_nusd, limit.granted_nusd, limit.paused)
+                (limit.name, limit.limit_nusd, limit.granted_nusd, limit.unknown_nusd, limit.paused)
                 for limit in view.snapshot.limits
             ],
             [(request.id, request.phase == "held") for request in view.snapshot.in_flight],

@@ -12,7 +12,7 @@ from budgettop.widgets.panel import Panel
 from budgetwire.messages import Change
 from budgetwire.money import cents_to_nusd, format_usd
 
-_MONEY = ("set_limit", "undo_limit", "grant", "undo_grant")
+_MONEY = ("set_limit", "undo_limit", "grant", "undo_grant", "release")
 """Actions whose values before and after are nanodollars, or all that the file said of a removed limit."""
 
 _CAP = re.compile(r'"limit_cents": ?(\d+)')

@@ -71,6 +71,7 @@ def _facts(limit: Limit, view: View) -> list[Fact]:
         ("state", _state(limit, held)),
         ("spent", f"{format_usd(limit.spent_nusd)}  {share}"),
         ("reserved", format_usd(limit.reserved_nusd)),
+        ("unknown", _unknown(limit)),
         ("cap", f"{format_usd(limit.limit_nusd)}{granted}"),
         ("headroom", format_usd(limit.headroom_nusd) if limit.headroom_nusd else "none"),
         ("left", format_usd(left(limit))),
@@ -91,6 +92,13 @@ def _state(limit: Limit, held: int) -> str:
     if held:
         return f"HOLDING {held} request{'s' * (held != 1)}"
     return {"calm": "calm", "near": "▲ near its cap", "over": f"■ over, {doing(limit)}"}[standing(limit)]
+
+
+def _unknown(limit: Limit) -> str:
+    """Say what is kept for requests of which nobody stated the cost, and how to let go of it."""
+    if not limit.unknown_nusd:
+        return ""
+    return f"{format_usd(limit.unknown_nusd)} kept for unknown ends; `budgetd limits release` lets go of it"
 
 
 def _window(limit: Limit, view: View) -> str:

@@ -12,6 +12,7 @@ from budgettop.counter import (
     Key,
     cap,
     doing,
+    held_back,
     label,
     numbers,
     passed,
@@ -118,7 +119,7 @@ class LimitRow(Drawn):
             width,
             cap(limit),
             limit.spent_nusd,
-            limit.reserved_nusd,
+            held_back(limit),
             limit.forecast_nusd,
             free="·" if self.plain else " ",
         )
@@ -142,6 +143,8 @@ class LimitRow(Drawn):
         facts: list[tuple[str, ...]] = []
         if limit.refused:
             facts.append((f"{limit.refused} refused", "over"))
+        if limit.unknown_nusd:
+            facts.append((f"{format_usd(limit.unknown_nusd)} kept for unknown ends", "unknown ends", ""))
         if limit.granted_nusd and self._columns.brief:
             facts.append((f"{format_usd(limit.granted_nusd)} of it granted", "faint"))
         if limit.guarantee == "strict":

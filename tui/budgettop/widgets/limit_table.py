@@ -60,6 +60,7 @@ COLUMNS: tuple[Column[Limit], ...] = (
     Column("match", 16, 10, matches),
     Column("per", 8, 11, lambda limit: limit.per),
     Column("headroom", 8, 12, lambda limit: _dollars(limit.headroom_nusd), right=True),
+    Column("unknown", 8, 14, lambda limit: _dollars(limit.unknown_nusd), right=True),
     Column("fallback", 16, 13, lambda limit: limit.fallback_model),
 )
 _GROW = "limit", "subject", "match"

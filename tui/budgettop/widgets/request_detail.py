@@ -43,6 +43,7 @@ def _facts(request: Request, view: View) -> list[Fact]:
     worst = "no bound" if request.worst_nusd is None else format_usd(request.worst_nusd)
     return [
         ("cost", f"{cost(request)}  {request.basis}"),
+        ("unknown", f"up to {format_usd(request.unknown_nusd)} more" if request.unknown_nusd else ""),
         ("expected", f"{format_usd(request.expected_nusd)}{_missed(request)}"),
         ("worst case", worst),
         ("reserved", format_usd(request.reserved_nusd)),

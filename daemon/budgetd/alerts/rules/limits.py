@@ -82,7 +82,8 @@ def _amounts(window: Window) -> str:
 def _needs(window: Window, amount_nusd: int) -> str:
     about = "up to" if window.limit.guarantee == "strict" else "about"
     reserved = f" and {format_usd(window.reserved_nusd)} reserved" if window.reserved_nusd else ""
-    return f"{_amounts(window)} spent{reserved}, {about} {format_usd(amount_nusd)} needed"
+    kept = f" and {format_usd(window.withheld_nusd)} kept for unknown ends" if window.withheld_nusd else ""
+    return f"{_amounts(window)} spent{reserved}{kept}, {about} {format_usd(amount_nusd)} needed"
 
 
 def _raise(window: Window) -> str:

@@ -53,6 +53,21 @@ def many_unknown_models(provider: str, model: str) -> Finding:
     )
 
 
+def overage(account: str) -> Finding:
+    """An answer to a subscription was billed as its paid extra usage."""
+    whose = f" (account {shown(account)})" if account else ""
+    return Finding(
+        rule="overage",
+        severity="warning",
+        message=f"your plan's paid extra usage is on{whose}: what it pays for counts as money",
+        advice=(
+            "Your limits count it like any API traffic until the plan pays again. To stop it, pause spending"
+            " or switch extra usage off in the account's settings."
+        ),
+        subject=account,
+    )
+
+
 def prices_stale(days: int) -> Finding:
     """The prices in use are so many days old."""
     return Finding(

@@ -15,6 +15,7 @@ class _Metadata(msgspec.Struct):
 
 class _UserId(msgspec.Struct):
     session_id: str | None = None
+    account_uuid: str | None = None
 
 
 class _Tool(msgspec.Struct):
@@ -75,6 +76,7 @@ def ask(target: str, body: bytes) -> Ask:
     refers = marks - {b"ttl"} or request.mcp_servers or request.container
     advisors = [tool for tool in request.tools or () if (tool.type or "").startswith(_ADVISOR)]
     fallbacks = _fallbacks(request, strange)
+    session, account = _user(request.metadata)
     return Ask(
         model=name(request.model),
         others=tuple(name(each.model) for each in (*advisors, *fallbacks)),
@@ -87,7 +89,8 @@ def ask(target: str, body: bytes) -> Ask:
         ),
         cache_write_1h=b"ttl" in marks,
         body_bytes=len(body),
-        session=_session(request.metadata),
+        session=session,
+        account=account,
     )
 
 
@@ -128,9 +131,13 @@ def _server_tool_uses(request: _Request, fallbacks: int, strange: Strange) -> in
     return uses + any((edit.type or "").startswith("compact") for edit in edits)
 
 
-def _session(metadata: _Metadata | None) -> str:
+def _user(metadata: _Metadata | None) -> tuple[str, str]:
+    """The client's session and its account, as far as it names them: in a JSON object, or as older clients
+    write it, user_HASH_account_UUID_session_UUID.
+    """
     user_id = (metadata and metadata.user_id) or ""
     if user_id.startswith("{"):
-        as_object = _USER_IDS.decode(user_id.encode())
-        return name(as_object and as_object.session_id)
-    return name(user_id.partition("_session_")[2])
+        user = _USER_IDS.decode(user_id.encode()) or _UserId()
+        return name(user.session_id), name(user.account_uuid)
+    rest, _, session = user_id.partition("_session_")
+    return name(session), name(rest.partition("_account_")[2])
