@@ -86,6 +86,18 @@ def kept(setting: Setting) -> dict[str, tuple[int, int]]:
     }
 
 
+def invoice(cost: int) -> ApplyCorrections:
+    """It says a little more of the first day than is on record."""
+    said = Correction(
+        day="2026-11-23",
+        provider="anthropic",
+        model="claude-haiku-4-5",
+        ledger_nusd=cost,
+        invoice_nusd=cost + 7,
+    )
+    return ApplyCorrections(id=1, source="test", corrections=[said])
+
+
 async def test_every_strict_limit_keeps_it_and_every_limit_counts_the_estimate(setting: Setting) -> None:
     cost, unknown = await broken(setting)
     assert cost > 0 < unknown
@@ -185,14 +197,7 @@ async def test_an_invoice_ends_what_its_day_and_model_left_unknown_until_it_is_t
     setting.accounts.tick()
     assert kept(setting)["each"] == (cost, unknown)
     corrections = Corrections(setting.accounts)
-    said = Correction(
-        day="2026-11-23",
-        provider="anthropic",
-        model="claude-haiku-4-5",
-        ledger_nusd=cost,
-        invoice_nusd=cost + 7,
-    )
-    corrections.apply(ApplyCorrections(id=1, source="test", corrections=[said]), ADA)
+    corrections.apply(invoice(cost), ADA)
     assert kept(setting)["each"] == (cost + 7, 0)
     corrections.undo(UndoCorrections(id=1, batch=None), ADA)
     assert kept(setting)["each"] == (cost, unknown)
@@ -201,14 +206,7 @@ async def test_an_invoice_ends_what_its_day_and_model_left_unknown_until_it_is_t
 
 async def test_an_invoice_of_a_day_that_is_not_over_ends_nothing(setting: Setting) -> None:
     cost, unknown = await broken(setting)
-    said = Correction(
-        day="2026-11-23",
-        provider="anthropic",
-        model="claude-haiku-4-5",
-        ledger_nusd=cost,
-        invoice_nusd=cost + 7,
-    )
-    Corrections(setting.accounts).apply(ApplyCorrections(id=1, source="test", corrections=[said]), ADA)
+    Corrections(setting.accounts).apply(invoice(cost), ADA)
     assert kept(setting)["daily"] == (cost + 7, unknown)
 
 
