@@ -3,6 +3,7 @@
 import gzip
 import io
 import itertools
+import random
 import tracemalloc
 
 import pytest
@@ -10,7 +11,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetd.metering.decompress import PIECE, Inflater, inflate
+from budgetd.metering.decompress import MEMBER_BYTES, PIECE, Inflater, inflate
 from metering.exchanges import CODINGS, cut, raw_deflate
 
 TEXT = b"".join(b"line %d of a text that compresses\n" % number for number in range(20_000))
@@ -86,6 +87,31 @@ def test_a_bomb_stays_small(coding: str) -> None:
 def test_a_bomb_in_a_bomb_ends_at_the_limit_too() -> None:
     inner = gzip.compress(bytes(50_000_000))
     assert inflate(CODINGS["br"](inner), "gzip, br", 1_000_000) is None
+
+
+def test_what_comes_out_of_stacked_codings_counts_together() -> None:
+    plain = random.Random(1).randbytes(100_000)
+    body = gzip.compress(gzip.compress(plain))
+    assert inflate(body, "gzip, gzip", 210_000) == plain
+    assert inflate(body, "gzip, gzip", 190_000) is None
+
+
+def test_more_codings_than_two_are_not_undone_at_all() -> None:
+    body = gzip.compress(gzip.compress(gzip.compress(b"abc")))
+    assert inflate(body, "gzip, gzip, gzip", 1_000) is None
+
+
+def test_members_without_end_are_not_all_undone() -> None:
+    members = 100
+    body = gzip.compress(b"x") * (members + 1)
+    assert inflate(body, "gzip", members * (MEMBER_BYTES + 1) + 1) == b"x" * (members + 1)
+    assert inflate(body, "gzip", members * MEMBER_BYTES) is None
+
+
+def test_a_long_body_is_undone_in_slices() -> None:
+    plain = random.Random(1).randbytes(3 * PIECE).hex().encode()
+    assert inflate(gzip.compress(plain), "gzip", 1 << 20) == plain
+    assert inflate(gzip.compress(plain) + gzip.compress(b"more"), "gzip", 1 << 20) == plain + b"more"
 
 
 def test_exactly_the_limit_is_allowed_and_one_byte_more_is_not() -> None:
