@@ -79,7 +79,9 @@ class LedgerWatch:
         if ledger.failure or ledger.failures != self._stands[0]:
             found.append(rules.not_written(ledger.last_failure))
         self._stands = stands
-        if ledger.checkpoint_failure:
+        if ledger.read_failure:
+            found.append(rules.not_read(ledger.read_failure))
+        if ledger.checkpoint_failure and not ledger.failure:  # else it is the same disk
             found.append(rules.not_checkpointed(ledger.checkpoint_failure))
         if ledger.slow_seconds:
             found.append(rules.slow_disk(str(ledger.path), ledger.slow_seconds * 1000))

@@ -2,14 +2,20 @@
 
 import logging
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from alerts.office import Office
+from budgetd.accounts import Accounts
+from budgetd.control.views import DaemonViews
 from budgetd.errors import LedgerError
 from budgetd.ledger import commit_times
 from budgetd.ledger_watch import CALM_SECONDS, LedgerWatch
+from budgetd.pricing.book import load_book
 from ledger.rows import opening
+
+BOOK = load_book()
 
 
 class Watched:
@@ -119,6 +125,25 @@ async def test_a_slow_disk_is_told_with_its_path_and_what_it_takes(it: Watched) 
     assert it.office.desk.board.open_of("ledger") == [shown]  # what was said first is enough
     for _ in range(commit_times.LAST):
         it.ledger._times.add(0.001)
+    assert it.look(CALM_SECONDS) == []
+
+
+async def test_sums_that_cannot_be_read_are_told_and_the_rest_of_the_state_is_shown(
+    it: Watched, tmp_path: Path
+) -> None:
+    accounts = Accounts(
+        it.ledger, BOOK, ZoneInfo("UTC"), clock=lambda: it.office.now, changed=lambda *_: None
+    )
+    views = DaemonViews(accounts)
+    it.ledger.db.execute("alter table rollups rename to mislaid")
+    assert views.burn().today_nusd == 0
+    assert views.spending().model == []
+    assert views.daemon().ledger_error == ""
+    (alert,) = it.look()
+    assert alert[:2] == ("critical", "sums")
+    assert "no such table" in it.ledger.read_failure
+    it.ledger.db.execute("alter table mislaid rename to rollups")
+    views.burn()
     assert it.look(CALM_SECONDS) == []
 
 

@@ -40,8 +40,6 @@ class DaemonViews:
         self._accounts = accounts
         self.listen = ""
         self.config_error = ""
-        self._unreadable = ""
-        """Why the ledger could not be read when it was last asked; empty if it could."""
         self.stopping_until: float | None = None
         self._past: dict[tuple[float, float], int] = {}
         self._past_state = (0.0, 0)
@@ -55,7 +53,7 @@ class DaemonViews:
             paused_at=accounts.paused_at,
             paused_by=accounts.paused_by,
             config_error=self.config_error,
-            ledger_error=accounts.ledger.failure or self._unreadable,
+            ledger_error=accounts.ledger.failure,
             blocks=[_block(block) for block in accounts.blocks],
             stopping_until=self.stopping_until,
         )
@@ -87,13 +85,14 @@ class DaemonViews:
 
     def _read(self, ask: Callable[[], T]) -> T | None:
         """What is asked of the ledger; None where it cannot be read."""
+        ledger = self._accounts.ledger
         try:
-            with reading_errors(self._accounts.ledger.path):
+            with reading_errors(ledger.path):
                 answer = ask()
         except LedgerError as error:
-            self._unreadable = str(error)
+            ledger.read_failure = str(error)
             return None
-        self._unreadable = ""
+        ledger.read_failure = ""
         return answer
 
     def _burn(self) -> Burn:

@@ -60,6 +60,8 @@ class Ledger:
         """How many commits have failed,"""
         self.last_failure = ""
         """and why the last of them did."""
+        self.read_failure = ""
+        """Why it could not be read when that was last tried by those who show what is in it; else empty."""
         self.left_out = 0
         """How many records could not be written for what they say, and are not in the ledger."""
         self.left_out_why = ""

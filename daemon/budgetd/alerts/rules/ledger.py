@@ -16,6 +16,17 @@ def not_written(why: str) -> Finding:
     )
 
 
+def not_read(why: str) -> Finding:
+    """What is in it cannot be read."""
+    return Finding(
+        rule="ledger",
+        severity="critical",
+        message=why,
+        advice="Limits go by what was counted so far; sums on the screen are missing.",
+        subject="sums",
+    )
+
+
 def not_checkpointed(why: str) -> Finding:
     """What is committed stays in the write-ahead log, which grows."""
     return Finding(
