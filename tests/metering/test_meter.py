@@ -60,6 +60,16 @@ def test_what_was_read_never_shrinks_while_it_streams(api: Api, content_type: st
         last = now
 
 
+@pytest.mark.parametrize(("api", "content_type", "body"), STREAMS)
+def test_a_stream_that_is_killed_had_shown_what_it_is_settled_at(
+    api: Api, content_type: str, body: bytes
+) -> None:
+    reader = meter(api, content_type)
+    reader.feed(body[: len(body) * 2 // 3].rpartition(b"\n\n")[0] + b"\n\n")
+    shown = reader.progress()
+    assert reader.finish() == shown
+
+
 def test_bytes_after_the_end_change_nothing() -> None:
     api, content_type, body = STREAMS[0]
     reader = meter(api, content_type)

@@ -1,10 +1,13 @@
 """What a response generates: its length always, its tokens only for want of a report."""
 
+import itertools
 import subprocess
 import sys
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from budgetd.metering import meter
 from budgetd.metering.text import CAN_COUNT, Text
@@ -55,6 +58,31 @@ def test_tokens_are_those_of_all_pieces_together() -> None:
 
 
 @counting
+@given(
+    st.lists(st.text(alphabet="ab é研 \n", max_size=700), max_size=12), st.lists(st.booleans(), max_size=12)
+)
+def test_a_count_is_the_same_however_often_it_was_asked_for(pieces: list[str], asks: list[bool]) -> None:
+    watched, alone = Text(), Text()
+    for piece, asked in itertools.zip_longest(pieces, asks, fillvalue=""):
+        watched.add(piece or None)
+        alone.add(piece or None)
+        if asked:
+            watched.tokens()
+    assert watched.tokens() == alone.tokens()
+
+
+@counting
+def test_a_count_in_blocks_is_that_of_the_whole_but_for_a_token_a_block() -> None:
+    from toktok import batch_count
+
+    words = " ".join(f"word{number} is longer," for number in range(2_000))
+    text = Text()
+    text.add(words)
+    whole = batch_count([words], "o200k_base", threads=1)[0]
+    assert abs((text.tokens() or 0) - whole) <= len(words) // 1024 + 1
+
+
+@counting
 def test_of_a_long_text_the_beginning_stands_for_the_rest() -> None:
     text = Text(most_kept=1_000)
     for _ in range(1_000):
@@ -74,10 +102,10 @@ def test_no_text_is_too_odd_to_count(odd: str) -> None:
 
 
 @counting
-def test_a_stream_without_a_report_is_counted_at_its_end_and_not_before() -> None:
+def test_a_stream_without_a_report_is_counted_while_it_runs_as_at_its_end() -> None:
     running = meter("openai.chat", "text/event-stream")
     running.feed(chat_stream(usage=None, text=("Hello", " wor", "ld")))
-    assert running.progress().text_tokens is None
+    assert running.progress().text_tokens == 2
     assert running.finish().text_tokens == 2
     assert read("openai.responses", responses_stream()[:-200]).text_tokens is not None
 

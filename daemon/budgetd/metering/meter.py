@@ -116,8 +116,8 @@ class Meter:
             self._undo(chunk)
 
     def progress(self) -> Reading:
-        """What is known so far; cheap."""
-        return self._reader.reading()
+        """What is known so far, by the same count as at the end; cheap."""
+        return self._reading()
 
     def finish(self) -> Reading:
         """What is known at the end of the body, wherever it ended."""
@@ -125,6 +125,10 @@ class Meter:
             for each in self._framing.close():
                 self._take(each)
         self._finished = True
+        return self._reading()
+
+    def _reading(self) -> Reading:
+        """With the tokens of what was generated, where no final report says how many there are."""
         reading, text = self._reader.reading(), self._reader.text
         if self._inflater is not None and self._inflater.broken:
             reading = msgspec.structs.replace(reading, complete=False)

@@ -62,7 +62,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     sealed_bytes: int = 0
     """Bytes of reasoning that came encrypted and in no other form; not in ``output_bytes``."""
     text_tokens: int | None = None
-    """How many o200k tokens ``output_bytes`` are, if that was counted: at the end, for want of a report."""
+    """How many o200k tokens ``output_bytes`` are, if that was counted, for want of a final report."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
