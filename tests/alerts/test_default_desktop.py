@@ -135,6 +135,17 @@ async def test_that_it_shows_nothing_is_no_failure(
     assert (channel.error, channel.disabled_at) == ("", None)
 
 
+async def test_a_test_of_all_channels_does_not_fail_for_it(sending: Sending, desktop: Desktop) -> None:
+    desktop.verdict = Retry("no desktop")
+    async with receiver() as there:
+        sending.configure(hook("ops", there))
+        assert [outcome.channel for outcome in await sending.outbox.test()] == ["ops"]
+        (outcome,) = await sending.outbox.test("desktop")
+        assert not outcome.delivered
+        desktop.verdict = Delivered("shown")
+        assert [outcome.channel for outcome in await sending.outbox.test()] == ["ops", "desktop"]
+
+
 async def test_a_configured_one_that_shows_nothing_still_is(sending: Sending, desktop: Desktop) -> None:
     sending.configure(section("desktop"))
     desktop.verdict = Retry("no notification service is on the session bus")

@@ -145,11 +145,16 @@ class Outbox:
 
     async def test(self, channel: str | None = None) -> list[wire.TestOutcome]:
         """Send one test to a channel, or to each that is switched on, and wait for what happens. Raises
-        KeyError where there is no such channel.
+        KeyError where there is no such channel. Beside others, the one that is there by default is told of
+        only where it works.
         """
         names = self._roster.on() if channel is None else [channel]
         channels = [self._roster.channels[name] for name in names]
-        return await asyncio.gather(*map(self._test, names, channels))
+        outcomes = await asyncio.gather(*map(self._test, names, channels))
+        if len(outcomes) == 1:
+            return outcomes
+        by_default = self._roster.by_default
+        return [outcome for outcome in outcomes if outcome.delivered or outcome.channel != by_default]
 
     def redeliver(self, channel: str | None = None) -> int:
         """Send again what was given up on, to one channel or to all, and enable them; how many messages.
