@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from budgetd import tls
 from budgetd.accounts import Accounts
 from budgetd.alerts.channels import desktop
 from budgetd.alerts.channels.make import MAKE
@@ -112,6 +113,8 @@ class Daemon:
         self._outbox.configure(config.alerts, budget.alert_webhook)
         desk.tell(self._outbox)
         count_with(self._tokens.count)
+        for problem in tls.problems():
+            log.warning("%s", problem)
         self._forwarder = Forwarder(config, self._accounts, Pool())
         self._views = DaemonViews(self._accounts)
         self._listener = Listener(self._forwarder, Receipts(self._accounts).find_json)

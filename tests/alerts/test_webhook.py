@@ -20,7 +20,7 @@ from budgetd.alerts.channels.signature import key_of, sign
 from budgetd.alerts.channels.webhook import MOST_ANSWER, Webhook
 from budgetd.alerts.target import Kept
 from support.stream import Stream
-from support.tls import server_context
+from support.tls import CERTIFICATE, server_context
 from support.upstream import Upstream, once
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
@@ -193,6 +193,13 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_trusted() -> None:
         verdict = await webhook(url).deliver(MESSAGE, NOW)
     assert verdict == Retry("its certificate is not valid")
     assert there.requests == []
+
+
+async def test_a_certificate_of_an_extra_authority_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(CERTIFICATE))
+    async with Upstream(once(b"HTTP/1.1 200 OK\r\n\r\n"), tls=server_context()) as there:
+        url = there.url.replace("127.0.0.1", "localhost")
+        assert await webhook(url).deliver(MESSAGE, NOW) == Delivered("answered 200")
 
 
 async def test_what_a_receiver_says_is_shown_short_plain_and_without_the_url() -> None:

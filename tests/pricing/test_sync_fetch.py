@@ -125,6 +125,14 @@ async def test_a_redirection_in_a_circle_ends(monkeypatch: pytest.MonkeyPatch) -
             await fetch(f"https://localhost:{upstream.port}/")
 
 
+async def test_an_extra_authority_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(CERTIFICATE))
+    async with Upstream(once(answer("200 OK", body=LIST)), tls=server_context()) as upstream:
+        fetched = await fetch(f"https://localhost:{upstream.port}/")
+        assert fetched
+        assert fetched.content == LIST
+
+
 async def test_a_server_that_cannot_prove_who_it_is_is_not_believed() -> None:
     async with Upstream(once(answer("200 OK", body=LIST)), tls=server_context()) as upstream:
         with pytest.raises(SyncError, match="cannot prove who it is"):

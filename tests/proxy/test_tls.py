@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgetd.proxy import pool
+from budgetd.tls import client_context
 from proxy.setting import ASK, OK
 from support.daemon import InProcess, Running, process, running
 from support.stream import PATIENCE, Message, Stream, connected
@@ -21,6 +23,8 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -62,6 +66,68 @@ async def test_a_real_daemon_trusts_what_ssl_cert_file_names_and_nothing_else(ho
         assert len(upstream.requests) == 1
 
 
+async def test_a_real_daemon_trusts_what_node_extra_ca_certs_names_besides(home: Path) -> None:
+    async with Upstream(always(OK), tls=server_context()) as upstream:
+        environ = {"NODE_EXTRA_CA_CERTS": str(CERTIFICATE)}
+        async with process(home, {"anthropic": secured(upstream)}, environ=environ) as daemon:
+            assert (await ask(daemon)).raw == OK
+
+
+def test_extra_authorities_take_no_other_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/dev/null")  # the system's stand in a folder too, read when needed
+    before = client_context().cert_store_stats()["x509_ca"]
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(CERTIFICATE))
+    context = client_context()
+    assert context.cert_store_stats()["x509_ca"] == before + 1
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+async def test_extra_authorities_do_not_make_another_name_trusted(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(CERTIFICATE))
+    async with (
+        Upstream(always(OK), tls=server_context()) as upstream,
+        running(home, {"anthropic": upstream.url}) as daemon,  # by its number
+    ):
+        assert (await ask(daemon)).status == 502
+        assert upstream.received == b""
+
+
+@pytest.mark.parametrize("name", ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        ("", "does not hold certificates in PEM form"),
+        ("hello", "does not hold certificates in PEM form"),
+    ],
+    ids=["missing", "empty", "no PEM"],
+)
+async def test_a_file_of_authorities_that_cannot_be_read_is_told_and_checks_go_on(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    content: str | None,
+    why: str,
+) -> None:
+    path = home / "company.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv(name, str(path))
+    sentence = f"{name} names {path}, which {why}. Correct it and start budgetd again"
+    async with (
+        Upstream(always(OK), tls=server_context()) as upstream,
+        running(home, {"anthropic": secured(upstream)}) as daemon,
+    ):
+        assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [sentence]
+        answer = await ask(daemon)
+        assert answer.status == 502
+        assert f"{sentence}. The request was not sent." in answer.body.decode()
+        assert upstream.received == b""
+
+
 async def test_a_certificate_that_is_not_trusted_is_refused_in_words(home: Path) -> None:
     async with (
         Upstream(always(OK), tls=server_context()) as upstream,
@@ -70,6 +136,7 @@ async def test_a_certificate_that_is_not_trusted_is_refused_in_words(home: Path)
         answer = await ask(daemon)
         assert answer.status == 502
         assert b"the certificate of localhost is not to be trusted: self" in answer.body
+        assert b"set NODE_EXTRA_CA_CERTS to the file of its certificate authority" in answer.body
         assert upstream.received == b""
         assert (await daemon.rows(1))[0]["outcome"] == "failed"
 

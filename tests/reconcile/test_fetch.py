@@ -7,7 +7,8 @@ from budgetd.reconcile.errors import ReconcileError
 from budgetd.reconcile.fetch import fetch_invoice
 from budgetd.reconcile.invoice import Invoice
 from reconcile.billing import ADMIN_KEY, Billing
-from support.upstream import Upstream, once
+from support.tls import CERTIFICATE, server_context
+from support.upstream import Upstream, always, once
 
 SINCE, UNTIL = "2026-11-10", "2026-11-19"
 PROVIDERS = ("anthropic", "openai", "openrouter")
@@ -139,3 +140,17 @@ async def test_a_proxy_does_not_see_what_stays_on_this_machine(
         monkeypatch.setenv("http_proxy", proxy.url)
         await fetch(billing)
         assert proxy.asked == []
+
+
+async def test_an_extra_authority_is_trusted_and_no_other(
+    billing: Billing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = b'{"data": [], "has_more": false, "next_page": null}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(page)
+    async with Upstream(always(answer + page), tls=server_context()) as there:
+        url = f"https://localhost:{there.port}"
+        assert "cannot prove who it is" in await failure(billing, url=url)
+        assert there.requests == []
+        monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(CERTIFICATE))
+        assert (await fetch(billing, url=url)).lines == ()
+        assert there.requests

@@ -6,6 +6,7 @@ import ssl
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from budgetd import tls
 from budgetd.errors import BudgetdError
 from budgetd.proxy.connection import Connection
 from budgetd.proxy.read_queue import LEFT_PAUSE_SECONDS, ReadQueue
@@ -30,7 +31,6 @@ class Pool:
     def __init__(self) -> None:
         """Reads the proxy settings of the environment (on macOS, also of the system). Nothing is opened."""
         self._idle: dict[str, list[Connection]] = {}
-        self._tls: ssl.SSLContext | None = None
         self._proxies = getproxies()
         self._sweeper: asyncio.TimerHandle | None = None
         self._queues = ReadQueue(), ReadQueue(LEFT_PAUSE_SECONDS)
@@ -59,7 +59,7 @@ class Pool:
             ) from None
         except ssl.SSLCertVerificationError as error:
             raise ConnectError(
-                f"the certificate of {host} is not to be trusted: {error.verify_message}"
+                f"the certificate of {host} is not to be trusted: {error.verify_message}. {tls.advice()}"
             ) from None
         except UnicodeError:
             raise ConnectError(f"{host} is not the name of a host") from None
@@ -103,17 +103,17 @@ class Pool:
                 del self._idle[url]
         self._sweeper = loop.call_later(IDLE_SECONDS / 4, self._sweep) if self._idle else None
 
-    async def _connect(self, tls: bool, host: str, port: int) -> Connection:
+    async def _connect(self, secure: bool, host: str, port: int) -> Connection:
         loop = asyncio.get_running_loop()
-        proxy = self._proxies.get("https") if tls else None
+        proxy = self._proxies.get("https") if secure else None
         if proxy and not proxy_bypass(host):
             return await self._tunnel(proxy, host, port)
         _, connection = await loop.create_connection(
             lambda: Connection(*self._queues),
             host,
             port,
-            ssl=self._context() if tls else None,
-            server_hostname=host if tls else None,
+            ssl=tls.client_context() if secure else None,
+            server_hostname=host if secure else None,
         )
         return connection
 
@@ -137,7 +137,7 @@ class Pool:
                 line = answer.partition(b"\r\n")[0].decode("latin-1")
                 raise ConnectError(f"the proxy {parts.hostname} did not let us through to {host}: {line}")
             connection = Connection(*self._queues)
-            secured = await loop.start_tls(transport, connection, self._context(), server_hostname=host)
+            secured = await loop.start_tls(transport, connection, tls.client_context(), server_hostname=host)
         except BaseException:
             transport.abort()
             raise
@@ -145,12 +145,6 @@ class Pool:
             raise ConnectionResetError("the proxy closed the connection")
         connection.connection_made(secured)
         return connection
-
-    def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            self._tls.set_alpn_protocols(["http/1.1"])
-        return self._tls
 
 
 class _Tunnel(asyncio.Protocol):

@@ -7,12 +7,20 @@ import ipaddress
 import ssl
 from typing import Protocol
 
-from aiohttp import ClientConnectorCertificateError, ClientError, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    TCPConnector,
+)
 from yarl import URL
 
 from budgetd.reconcile.errors import ReconcileError
 from budgetd.reconcile.invoice import Invoice, Page, joined
 from budgetd.reconcile.invoices import anthropic, openai, openrouter
+from budgetd.tls import client_context
 
 MOST_PAGES = 100
 MOST_BYTES = 32 << 20
@@ -75,7 +83,10 @@ async def fetch_invoice(
     try:
         # A proxy must not read what goes to this machine, nor a key that is not encrypted.
         async with ClientSession(
-            trust_env=base.scheme == "https", timeout=timeout, headers=report.headers(key)
+            trust_env=base.scheme == "https",
+            timeout=timeout,
+            headers=report.headers(key),
+            connector=TCPConnector(ssl=client_context()),
         ) as session:
             asking = _Asking(session, base, provider)
             invoice = joined(await asking.pages(report, since, until))

@@ -20,6 +20,7 @@ from budgetd.alerts.backoff import retry_after
 from budgetd.alerts.channels.channel import Delivered, Failed, Gone, Message, Retry, Verdict
 from budgetd.alerts.channels.signature import key_of, sign
 from budgetd.alerts.target import Kept, TargetError, is_local, is_safe, origin, plain, secrets_in
+from budgetd.tls import client_context
 
 USER_AGENT = f"budgetd/{version('budgettop')}"
 
@@ -64,7 +65,9 @@ class Webhook:
         try:
             async with (
                 ClientSession(timeout=timeout, trust_env=not is_local(url), auto_decompress=False) as session,
-                session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+                session.post(
+                    url, data=body, headers=headers, allow_redirects=False, ssl=client_context()
+                ) as response,
             ):
                 return await _judge(response, url, now)
         except (InvalidURL, UnicodeError):  # the second of a host name that cannot be one

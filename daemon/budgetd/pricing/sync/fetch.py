@@ -18,6 +18,7 @@ from aiohttp import (
 from yarl import URL
 
 from budgetd.pricing.sync.errors import SyncError
+from budgetd.tls import client_context
 
 MOST_BYTES = 16 << 20
 """A longer list is not read; the longest published has a fifth of it."""
@@ -48,7 +49,7 @@ async def fetch(
     where = origin(url)
     timeout = ClientTimeout(total=total_seconds, sock_connect=silent_seconds, sock_read=silent_seconds)
     try:
-        connector = TCPConnector(ssl=ssl.create_default_context())
+        connector = TCPConnector(ssl=client_context())
         async with ClientSession(trust_env=True, timeout=timeout, connector=connector) as session:
             return await _follow(session, address, etag)
     except TimeoutError:
