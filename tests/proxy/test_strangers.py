@@ -9,11 +9,15 @@ from support.upstream import always
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
-async def test_the_names_of_this_machine_are_served(home: Path, name: str) -> None:
-    async with between(home, always(OK)) as (client, daemon, _):
+@pytest.mark.parametrize("port", ["", ":9999", ":80", ":1"])
+async def test_the_names_of_this_machine_are_served_whatever_the_port(
+    home: Path, name: str, port: str
+) -> None:
+    async with between(home, always(OK)) as (client, daemon, upstream):
         request = daemon.request("POST", "/v1/messages", body=ASK)
-        await client.send(request.replace(b"127.0.0.1:", name.encode() + b":"))
+        await client.send(request.replace(daemon.address.encode(), (name + port).encode()))
         assert (await client.response()).status == 200
+        assert upstream.requests[0].values(b"host") == [f"127.0.0.1:{upstream.port}".encode()]
 
 
 @pytest.mark.parametrize(
@@ -21,13 +25,16 @@ async def test_the_names_of_this_machine_are_served(home: Path, name: str) -> No
     [
         b"evil.example",
         b"evil.example:PORT",
-        b"127.0.0.1",
-        b"127.0.0.1:1",
         b"127.0.0.1:PORT.evil.example",
         b"127.0.0.1.evil.example:PORT",
         b"evil.example@127.0.0.1:PORT",
         b"0.0.0.0:PORT",
         b"localhost.:PORT",
+        b"localhost:PORT:PORT",
+        b"localhost:",
+        b":PORT",
+        b"PORT",
+        b"::1",
         b"api.anthropic.com",
         b"",
     ],
@@ -62,6 +69,9 @@ async def test_a_request_without_a_host_or_with_two_is_refused(home: Path) -> No
         b"Origin: null",
         b"origin: http://localhost:3000",
         b"Sec-Fetch-Site: cross-site",
+        b"sec-fetch-site: same-site",
+        b"Sec-Fetch-Site: same-origin",
+        b"Sec-Fetch-Site: anything",
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
@@ -75,7 +85,7 @@ async def test_a_web_page_is_refused_and_gets_no_permission(home: Path, method: 
         assert upstream.connections == []
 
 
-@pytest.mark.parametrize("header", [b"Sec-Fetch-Mode: cors", b"Sec-Fetch-Site: same-origin"])
+@pytest.mark.parametrize("header", [b"Sec-Fetch-Mode: cors", b"Sec-Fetch-Site: none"])
 async def test_a_client_that_is_built_on_fetch_is_served(home: Path, header: bytes) -> None:
     async with between(home, always(OK)) as (client, daemon, _):
         await client.send(daemon.request("POST", "/v1/messages", header, body=ASK))
@@ -99,6 +109,21 @@ async def test_connect_is_refused(home: Path) -> None:
         assert answer.status in {400, 403}
         assert answer.values(b"connection") == [b"close"]
         assert upstream.connections == []
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+@pytest.mark.parametrize("target", ["/v1/messages", "/nowhere", "/-/health"])
+async def test_what_no_provider_needs_is_not_forwarded(home: Path, method: str, target: str) -> None:
+    async with between(home, always(OK)) as (client, daemon, upstream):
+        await client.send(daemon.request(method, target, b"x-api-key: marker"))
+        answer = await client.response()
+        assert answer.status == 405
+        assert f"does not forward {method}".encode() in answer.body
+        assert b"marker" not in answer.body
+        assert b"POST" in answer.values(b"allow")[0]
+        await client.gone()
+        assert upstream.connections == []
+        assert await daemon.rows(0) == []
 
 
 async def test_a_websocket_is_refused_in_words(home: Path) -> None:

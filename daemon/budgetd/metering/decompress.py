@@ -14,7 +14,7 @@ import zstandard
 PIECE = 64 * 1024
 MAX_OUTPUT = 128 * 1024 * 1024
 """One body is not read beyond this many decompressed bytes, those between stacked codings included."""
-MAX_CODINGS = 2
+MAX_CODINGS = 3
 MEMBER_BYTES = 4 * 1024
 """A member of gzip counts as at least so many bytes: to begin one is work too, even if it is empty."""
 MAX_ZSTD_WINDOW = 8 * 1024 * 1024

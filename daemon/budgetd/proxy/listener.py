@@ -38,6 +38,9 @@ MOST_LENGTH_DIGITS = 64
 LINGER_SECONDS = 10.0
 """How long a client may go on sending a body that is not wanted."""
 
+NOT_FORWARDED = frozenset(("CONNECT", "TRACE"))
+"""Methods that no provider needs: one asks for a tunnel, the other for its own request back, key and all."""
+
 Receipt: TypeAlias = Callable[[str], bytes | None]
 """What the request of an id cost, as JSON; None if there is none. Raises LedgerError."""
 
@@ -53,7 +56,8 @@ class Listener:
         self._receipt = receipt
         self._server: asyncio.Server | None = None
         self._clients: web.Server | None = None
-        self._hosts: frozenset[bytes] = frozenset()
+        self._names: frozenset[bytes] = frozenset()
+        """What a request may call this machine."""
         self.address = ""
         """``host:port`` as it is listened on."""
 
@@ -71,11 +75,7 @@ class Listener:
         bound: int = self._server.sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.address = f"{shown}:{bound}"
-        self._hosts = frozenset(
-            name + suffix
-            for name in (b"127.0.0.1", b"localhost", b"[::1]", shown.lower().encode())
-            for suffix in ((b":%d" % bound,) if bound != 80 else (b":80", b""))
-        )
+        self._names = frozenset((b"127.0.0.1", b"localhost", b"[::1]", shown.lower().encode()))
 
     async def stop(self, drain_seconds: float) -> None:
         """Take no more connections, let requests in flight end as `Forwarder.stop` does, close."""
@@ -99,6 +99,10 @@ class Listener:
             return False
         if rejected := _bad_length(seen.get(b"content-length", b"0")):
             transport.write(fit(rejected, message.method))
+            return False
+        if message.method in NOT_FORWARDED:
+            problem = f"budgetd does not forward {message.method} requests."
+            transport.write(failure(405, None, problem, retry=False, close=True))
             return False
         if message.path.startswith("/-/"):
             transport.write(fit(self._own(message.path), message.method))
@@ -150,11 +154,19 @@ class Listener:
         )
 
     def _stranger(self, target: str, seen: dict[bytes, bytes]) -> str | None:
-        """Why a request is not from a program of this machine's user; None if it may be (FACTS 10)."""
-        if seen.get(b"host", b"").lower() not in self._hosts:
-            return f"The Host header must name {self.address}: budgetd serves programs on this machine only."
-        if b"origin" in seen or seen.get(b"sec-fetch-site") == b"cross-site":
-            return "budgetd does not serve web pages (the request has an Origin header, or is cross-site)."
+        """Why a request is not from a program of this machine's user; None if it may be.
+
+        A web page reaches this machine by a name of its own that leads here, so the name in Host is checked.
+        Its port says nothing: a tunnel or a container has another than ours.
+        """
+        if _without_port(seen.get(b"host", b"").lower()) not in self._names:
+            return (
+                "The Host header must name this machine, as 127.0.0.1 or localhost with any port:"
+                " budgetd serves programs on this machine only."
+            )
+        # Browsers say with every request where it comes from; programs that use fetch say its mode alone.
+        if b"origin" in seen or seen.get(b"sec-fetch-site", b"none") != b"none":
+            return "budgetd does not serve web pages (the request has an Origin or a Sec-Fetch-Site header)."
         if not target.startswith("/"):
             return "budgetd is not a general proxy: set it as a base URL, not as HTTP_PROXY."
         return None
@@ -272,6 +284,11 @@ def _bad_length(declared: bytes) -> bytes | None:
         problem = f"The Content-Length is more than {MOST_LENGTH >> 40} TiB."
         return failure(413, None, problem, retry=False, close=True)
     return None
+
+
+def _without_port(host: bytes) -> bytes:
+    name, _, port = host.rpartition(b":")
+    return name if port.isdigit() else host
 
 
 def _json(status: bytes, body: bytes) -> bytes:

@@ -16,6 +16,7 @@ REASONS = {
     402: "Payment Required",
     403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
     413: "Content Too Large",
     501: "Not Implemented",
     502: "Bad Gateway",
@@ -82,6 +83,8 @@ def _response(shape: str, status: int, kind: str, message: str, *, retry: bool, 
         lines.append(f"x-amzn-errortype: {kind}")
     if not retry:
         lines.append("x-should-retry: false")
+    if status == 405:
+        lines.append("allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
     if close:
         lines.append("connection: close")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
