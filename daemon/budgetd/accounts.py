@@ -162,7 +162,7 @@ class Accounts:
             cost = entry.cost(outcome)
             closing = entry.closing(cost, outcome, now)
             opening = self._as_answered(entry)
-            if cost.basis in {"reported", "billed"} and ticket.status < 400:
+            if cost.basis in {"reported", "billed"} and ticket.status < 300:
                 ask, session = entry.case.candidate.ask, entry.opening.session
                 self.learner.observe(ask, session, cost.usage, now, cost.output_bytes)
         crossings = self._count_end(entry, opening, closing)

@@ -104,7 +104,7 @@ class Entry(msgspec.Struct, eq=False):
         return self.case.pricer.tally(
             candidate.ask,
             reading,
-            failed=ticket.status >= 400 and not gave_up,
+            failed=ticket.status >= 300 and not gave_up,  # nor does a provider bill a redirect
             metered=candidate.route.api is not None and not gave_up,
             expected=self.case.estimate.expected,
         )

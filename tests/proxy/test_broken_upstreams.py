@@ -161,16 +161,16 @@ async def test_a_head_without_end_is_cut(home: Path) -> None:
 
     async with between(home, script) as (client, daemon, _):
         await client.send(daemon.request("POST", "/v1/messages", body=ASK))
-        await client.gone()
+        answer = await client.response()
+        assert answer.status == 502
+        assert b"its head is longer than 256 KiB" in answer.body
         assert (await daemon.rows(1))[0]["outcome"] == "broken"
 
 
 MIDDLES: dict[str, tuple[bytes, ...]] = {
-    "head": (b"HTTP/1.1 200 OK\r\nContent-Ty",),
     "length": (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",),
     "chunks": (CHUNKS, b"5\r\nhello\r\n"),
     "chunk": (CHUNKS, b"5\r\nhel"),
-    "last chunk": (CHUNKS, b"5\r\nhello\r\n0\r\n"),
     "bad chunk": (CHUNKS, b"5\r\nhello\r\n", b"zz\r\n"),
     "after interim": (b"HTTP/1.1 103 Early\r\n\r\n",),
 }
@@ -202,6 +202,39 @@ async def test_a_break_in_the_middle_reaches_the_client_as_it_was(
         assert row["outcome"] == "broken"
         assert row["cost_nusd"] > 0
         assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+async def test_half_a_head_is_not_passed_on(home: Path, how: str) -> None:
+    async def script(peer: Stream) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Ty")
+        if how == "reset":
+            peer.reset()
+
+    async with between(home, script) as setting:
+        for _ in range(2):  # the client's connection stays usable
+            status, message = await told(setting)
+            assert status == 502
+            assert "broke off before it answered" in message
+        assert {row["outcome"] for row in await setting.daemon.rows(2)} == {"broken"}
+
+
+async def test_a_reset_is_not_taken_for_the_end_of_the_last_chunk(home: Path) -> None:
+    async def script(peer: Stream) -> None:
+        await peer.request()
+        await peer.send(CHUNKS + b"5\r\nhello\r\n0\r\n")
+        await seen.wait()
+        peer.reset()
+
+    seen = asyncio.Event()
+    async with between(home, script) as (client, daemon, _):
+        await client.send(daemon.request("POST", "/v1/messages", body=ASK))
+        await client.read_until(b"hello\r\n")
+        seen.set()
+        await client.gone()
+        assert client.received == CHUNKS + b"5\r\nhello\r\n"
+        assert (await daemon.rows(1))[0]["outcome"] == "broken"
 
 
 async def test_a_reset_is_not_taken_for_the_end_of_a_body_without_length(home: Path) -> None:

@@ -27,7 +27,7 @@ async def test_a_body_with_a_length_arrives_byte_for_byte(home: Path, method: st
 
 async def test_a_chunked_body_goes_on_chunked(home: Path) -> None:
     async with between(home, always(OK)) as (client, daemon, upstream):
-        head = daemon.request("POST", "/v1/messages", b"transfer-ENCODING: Chunked")
+        head = daemon.request("POST", "/v1/messages", b"transfer-ENCODING: Chunked", b"Trailer: X-Trailer")
         pieces = [ASK[:1], ASK[1:20], ASK[20:]]
         await client.send(head, *(b"%x;ext=1\r\n%b\r\n" % (len(piece), piece) for piece in pieces))
         await client.send(b"0\r\nX-Trailer: gone\r\n\r\n")
@@ -37,6 +37,7 @@ async def test_a_chunked_body_goes_on_chunked(home: Path) -> None:
         assert (b"transfer-ENCODING", b"Chunked") in got.headers
         assert not got.values(b"content-length")
         assert upstream.received.endswith(b"\r\n0\r\n\r\n")
+        assert b"trailer" not in upstream.received.lower()  # they are about one connection, and left out
         assert (await daemon.rows(1))[0]["model"] == "claude-opus-4-8"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from budgetd.ledger.queries import learning_rows
 from proxy.answers import ANSWERS, HEADERS, streamed
 from proxy.setting import ASK, OK, between, response
 from support.stream import Stream, chunked
@@ -70,6 +71,27 @@ async def test_a_redirect_is_not_followed(home: Path) -> None:
         await client.send(daemon.request("POST", "/v1/messages", body=ASK))
         assert (await client.response()).raw == answer
         assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("status", [b"301 Moved Permanently", b"307 Temporary Redirect", b"304 Not Modified"])
+async def test_a_redirect_costs_nothing_and_nothing_is_learned_from_it(home: Path, status: bytes) -> None:
+    answer = response(b"" if status.startswith(b"304") else b"<html>moved</html>", status=status)
+    async with between(home, always(answer)) as (client, daemon, _):
+        await client.send(daemon.request("POST", "/v1/messages", body=ASK))
+        await client.response()
+        row = (await daemon.rows(1))[0]
+        assert (row["cost_nusd"], row["basis"], row["output_tokens"]) == (0, "reported", 0)
+        assert learning_rows(daemon.daemon._accounts.ledger.db) == []
+
+
+async def test_a_redirect_that_reports_what_it_used_costs_that(home: Path) -> None:
+    used = b'{"type":"message","model":"claude-opus-4-8","usage":{"input_tokens":10,"output_tokens":5}}'
+    async with between(home, always(response(used, status=b"307 Temporary Redirect"))) as (client, daemon, _):
+        await client.send(daemon.request("POST", "/v1/messages", body=ASK))
+        await client.response()
+        row = (await daemon.rows(1))[0]
+        assert (row["input_tokens"], row["output_tokens"], row["basis"]) == (10, 5, "reported")
+        assert row["cost_nusd"] > 0
 
 
 async def test_an_interim_response_comes_before_the_final_one_is_known(home: Path) -> None:

@@ -36,18 +36,20 @@ async def test_each_chunk_is_passed_on_before_the_next_is_sent(home: Path, versi
 
 async def test_a_chunk_that_comes_in_parts_is_passed_on_in_parts(home: Path) -> None:
     seen: asyncio.Queue[None] = asyncio.Queue()
-    body = b"4\r\ndata\r\n1;x=y\r\n:\r\n0\r\nX: y\r\n\r\n"
+    # Heads and what stands between chunks go on whole, data as it comes.
+    parts = [b"4\r\nd", b"a", b"t", b"a", b"\r", b"\n", b"1;x=y\r\n:", b"\r", b"\n", b"0\r\nX: y\r\n\r\n"]
 
     async def script(peer: Stream) -> None:
         await peer.request()
-        for byte in HEAD + body:
-            await peer.send(bytes([byte]))
+        for part in (HEAD, *parts):
+            for byte in part:
+                await peer.send(bytes([byte]))
             await seen.get()
 
     async with between(home, script) as (client, daemon, _):
         await client.send(daemon.request("POST", "/v1/messages", body=ASK))
-        for byte in HEAD + body:
-            assert await client.read(1) == bytes([byte])
+        for part in (HEAD, *parts):
+            assert await client.read(len(part)) == part
             seen.put_nowait(None)
 
 

@@ -34,7 +34,7 @@ from support.daemon import InProcess, running
 from support.frames import Compressor, closing, frame
 from support.stream import PATIENCE, Stream
 from support.tls import CERTIFICATE, server_context
-from support.upstream import Upstream, always
+from support.upstream import Upstream, always, once
 
 TINY = "[budget]\ndaily_limit_cents = 0\n"
 """A budget that has room for nothing."""
@@ -90,6 +90,27 @@ async def test_an_answer_that_breaks_off_is_told(home: Path) -> None:
         answer = await client.response()
         assert answer.status == 502
         assert b"did not accept a WebSocket session" in answer.body
+
+
+async def test_an_acceptance_that_is_malformed_is_written_anew(home: Path) -> None:
+    async def script(peer: Stream) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 101 Switching\nUpgrade: websocket\nConnection : Upgrade\nX-A: a\x00b\n\n")
+        await peer.gone()
+
+    async with between(home, script) as (client, daemon, _):
+        await client.send(daemon.request("GET", REALTIME, *UPGRADE))
+        assert (await client.response(interim=True)).raw == (
+            b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-A: a b\r\n\r\n"
+        )
+
+
+async def test_an_acceptance_that_cannot_be_read_is_refused(home: Path) -> None:
+    async with between(home, once(b"HTTP/1.1 101 Switching\r\nno header\r\n\r\n")) as (client, daemon, _):
+        await client.send(daemon.request("GET", REALTIME, *UPGRADE))
+        answer = await client.response(interim=True)
+        assert answer.status == 502
+        assert b"a line of its head is no header" in answer.body
 
 
 async def test_an_extension_that_cannot_be_read_is_told(home: Path) -> None:

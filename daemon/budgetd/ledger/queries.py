@@ -118,7 +118,7 @@ def learning_rows(db: sqlite3.Connection) -> list[Settled]:
     """The newest requests whose usage was reported, the newest last."""
     rows = db.execute(
         f"select {', '.join(Settled._fields)} from requests"
-        " where basis in ('reported', 'billed') and status < 400"
+        " where basis in ('reported', 'billed') and status < 300"
         " and id > (select max(id) from requests) - ? order by id desc limit ?",
         (SEARCHED_ROWS, LEARNT_ROWS),
     ).fetchall()

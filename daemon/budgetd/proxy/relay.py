@@ -11,7 +11,8 @@ from collections.abc import Callable
 from budgetd.metering import Api, Meter, meter
 from budgetd.metering.gateway import GAVE_UP, error_meter
 from budgetd.metering.overage import read_overage
-from budgetd.proxy.connection import Connection, Head
+from budgetd.proxy.connection import Connection
+from budgetd.proxy.response import Head
 from budgetd.proxy.till import Outcome, Ticket
 
 CODED_SLICE = 1024
@@ -19,6 +20,9 @@ CODED_SLICE = 1024
 
 REQUEST_ID_HEADERS = (b"request-id", b"x-request-id", b"x-goog-request-id", b"cf-ray")
 """Where providers write their own id of an exchange."""
+
+SLOW = 262_144
+"""Bytes that a client has not taken, past which its upstream is read no further."""
 
 
 class Relay:
@@ -64,6 +68,7 @@ class Relay:
         self._ended = ended
         self._sent_at = self.active_at = time.monotonic()
         self._head: Head | None = None
+        self._http10_head = b""
 
     def wake(self) -> None:
         """Let the handler look at how things stand."""
@@ -97,7 +102,7 @@ class Relay:
         self._head = head
         ticket = self.ticket
         kind, coding = head.get(b"content-type"), head.get(b"content-encoding")
-        if self._api is not None and head.status < 300:
+        if self._api is not None and head.status < 400:
             if coding:
                 self.connection.slice = CODED_SLICE
             self.meter = meter(self._api, kind, coding, head.get)
@@ -112,25 +117,28 @@ class Relay:
             if ticket.candidate.on_plan:
                 ticket.overage = read_overage(head.status, head.get, head.headers)
         if self._reframe:
-            self._send(_http10_head(head))
+            self._http10_head = _http10_head(head)
 
-    def data(self, raw: bytes, body: list[bytes]) -> None:
+    def data(self, raw: bytes, body: bytes) -> None:
         """See `Receiver`."""
-        if not self._reframe:
-            self._send(raw)
-        else:
-            for piece in body:
-                self._send(piece)
+        client = self._client
+        if self._reframe:
+            raw = self._reframed(body)
+        if raw and client is not None and not client.is_closing():
+            self.started = True
+            client.write(raw)
+            if client.get_write_buffer_size() > SLOW:
+                self.connection.pause()
+                self.wake()
         self.active_at = time.monotonic()
         if self.meter is not None:
-            for piece in body:
-                self.meter.feed(piece)
+            self.meter.feed(body)
         ticket = self.ticket
         if ticket is None or not body:
             return
         if ticket.ttft_seconds is None:
             ticket.ttft_seconds = self.active_at - self._sent_at
-        ticket.response_bytes += sum(map(len, body))
+        ticket.response_bytes += len(body)
 
     def ended(self, problem: str | None, *, reusable: bool) -> None:
         """See `Receiver`."""
@@ -170,15 +178,10 @@ class Relay:
         """The client cannot tell a response that broke off from a complete one by its framing."""
         return self._head is not None and (self._reframe or not self._head.framed)
 
-    def _send(self, data: bytes) -> None:
-        client = self._client
-        if client is None or client.is_closing():
-            return
-        self.started = True
-        client.write(data)
-        if client.get_write_buffer_size() > 262144:
-            self.connection.pause()
-            self.wake()
+    def _reframed(self, body: bytes) -> bytes:
+        """The same for a client of HTTP/1.0."""
+        head, self._http10_head = self._http10_head, b""
+        return head + body
 
 
 def _request_id(head: Head) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from budgetd.errors import BudgetdError
 from budgetd.metering.frames import agreed
 from budgetd.metering.live import live
-from budgetd.proxy.connection import MAX_HEAD
 from budgetd.proxy.incoming import Incoming
 from budgetd.proxy.relay import REQUEST_ID_HEADERS
+from budgetd.proxy.repair import MalformedError, head_end, repair_head
+from budgetd.proxy.response import MAX_HEAD
 from budgetd.proxy.routes import Route
 from budgetd.proxy.session import Session
 from budgetd.proxy.till import Till
@@ -67,18 +68,21 @@ class Handshake(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
         self._got += data
-        end = self._got.find(b"\r\n\r\n") + 4
+        end = head_end(self._got)
         if self._answer.done():
             return
-        if end < 4:
+        if not end:
             if len(self._got) > MAX_HEAD:
                 self._fail(f"the head of its answer is longer than {MAX_HEAD >> 10} KiB")
             return
         session, protocol = None, None
         if self._got.split(b" ", 2)[1:2] == [b"101"]:
-            head, first = self._got[:end], self._got[end:]
+            first = self._got[end:]
             try:
-                session = self._accept(head)
+                session = self._accept(repair_head(self._got[:end])[0])
+            except MalformedError as error:
+                self._fail(f"its answer is not valid HTTP ({error})")
+                return
             except ValueError as error:
                 self._fail(f"it agreed on the WebSocket extension {error}, which budgetd cannot read")
                 return
