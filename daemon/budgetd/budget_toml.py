@@ -96,6 +96,8 @@ class Budget(msgspec.Struct, frozen=True):
     """The limits in force."""
 
     limits: tuple[Limit, ...] = ()
+    enabled: bool = True
+    """False: there are no limits because the file says so."""
     count_subscription: bool = False
     users: dict[str, str] = {}
     """Whose an API key or a subscription's account is, by its fingerprint."""
@@ -125,6 +127,7 @@ def read_budget(file: TomlFile, upstreams: Mapping[str, Upstream] = WELL_KNOWN) 
         raise file.error(["budget", "alert_webhook"], UNSAFE)
     return Budget(
         limits=tuple(limits),
+        enabled=budget.enabled,
         count_subscription=budget.count_subscription,
         users=_keys(file, content.users),
         alert_webhook=budget.alert_webhook,

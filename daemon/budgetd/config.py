@@ -95,6 +95,8 @@ class Config(msgspec.Struct, frozen=True):
     pricing: PricingSection
     overrides: Overrides
     """What the person says that models cost."""
+    is_blank: bool
+    """There is no file, or nothing in it."""
 
 
 _OPENAI_PLAN = "https://chatgpt.com/backend-api/codex"
@@ -162,6 +164,7 @@ def read_config(file: TomlFile) -> Config:
         alerts=content.alerts,
         pricing=content.pricing,
         overrides=read_overrides(file, content.pricing.overrides),
+        is_blank=not file.text.strip(),
     )
 
 

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from budgetd import tls
@@ -16,6 +15,7 @@ from budgetd.alerts.channels.make import MAKE
 from budgetd.alerts.channels.screen import Screen, has_desktop
 from budgetd.alerts.lifecycle import state_of
 from budgetd.alerts.outbox import Outbox
+from budgetd.alerts.rules.running import REMOVE_ON_PURPOSE
 from budgetd.budget_file import Budget, BudgetFile
 from budgetd.config import Config, load_config
 from budgetd.control.commands import Commands
@@ -24,6 +24,7 @@ from budgetd.control.presses import Presses
 from budgetd.control.server import ControlServer
 from budgetd.control.views import DaemonViews
 from budgetd.errors import BudgetdError, ConfigError
+from budgetd.file_watch import FileWatch
 from budgetd.ledger import queries
 from budgetd.ledger.lock import LedgerLock, lock
 from budgetd.ledger.problems import reading_errors
@@ -48,6 +49,11 @@ TICK_SECONDS = 0.25
 PUSH_SECONDS = 0.02
 """How long a change waits for company before it is shown."""
 
+BUDGET_TEXT = "budget_text"
+"""Under this key the ledger remembers the limits in force."""
+
+REMEMBER = "insert or replace into meta values (?, ?)"
+
 SLOW_PARTS: frozenset[Part] = frozenset(("burn", "spending"))
 """Parts that ask the ledger; shown anew once a second at most."""
 
@@ -69,20 +75,21 @@ class Daemon:
         self._stopped = False
         self._stale: set[Part] = set()
         self._pushing: asyncio.TimerHandle | None = None
-        self._watched: tuple[object, ...] = ()
+        self._rejected = ""
+        """Why the files as they are now are not in force; empty when they are."""
 
     async def start(self) -> None:
         """Come up whole or not at all. Raises ConfigError, LedgerError or StartError with what stands in the
         way.
         """
-        self._watched = self._stamps()
+        self._files = FileWatch(self._places.config, *self._budget_file.candidates)
         self._started_with = config = load_config(self._places.config)
-        budget = self._load_budget(config)
         ledger_path = config.ledger_path or self._places.ledger
         self._lock = lock(ledger_path)
         self._ledger = Ledger(ledger_path, config.durability, self._lock)
         self._prices = PriceKeeper(self._places.prices, ledger_path, config)
         with reading_errors(ledger_path):
+            before, budget = self._first_budget(self._ledger, config)
             is_new = queries.first_admitted_at(self._ledger.db) is None
             self._accounts = Accounts(
                 self._ledger,
@@ -95,9 +102,11 @@ class Daemon:
             desk = self._accounts.desk
             self._ledger_watch = LedgerWatch(self._ledger, desk, self._changed)
             self._ledger_watch.begin()
-            self._accounts.configure(budget)
+            self._views = DaemonViews(self._accounts)
+            self._forwarder = Forwarder(config, self._accounts, Pool())
+            desk.limits_removed(before, budget)
+            self._in_force(budget)
         desk.upstreams.keep(config.upstreams)
-        desk.config_accepted()
         if not is_new:
             desk.restarted(version("budgettop"))
         self._screen = Screen()
@@ -115,8 +124,6 @@ class Daemon:
         count_with(self._tokens.count)
         for problem in tls.problems():
             log.warning("%s", problem)
-        self._forwarder = Forwarder(config, self._accounts, Pool())
-        self._views = DaemonViews(self._accounts)
         self._listener = Listener(self._forwarder, Receipts(self._accounts).find_json)
         await self._listener.start(config.host, config.port)
         self._views.listen = self._listener.address
@@ -229,17 +236,31 @@ class Daemon:
             self._stale &= SLOW_PARTS
 
     def _in_force(self, budget: Budget) -> None:
-        """Limits that were just read are in force."""
+        """Put limits in force that were just read or written, and remember them in the same transaction."""
+        if not self._budget_file.lost:
+            self._accounts.ledger.add(REMEMBER, (BUDGET_TEXT, self._budget_file.to_remember()))
         self._accounts.configure(budget)
-        self._set_config_error("")
+        self._tell_config()
+
+    def _tell_config(self) -> None:
+        """Say whether the files are in force."""
+        lost = self._budget_file.lost
+        if lost and not self._rejected:
+            log.error("%s", lost)
+            self._accounts.desk.limits_kept(lost)
+        elif not self._rejected:
+            self._accounts.desk.config_accepted()
+        kept = f"{lost} {REMOVE_ON_PURPOSE}" if lost else ""
+        error = self._rejected or kept or self._needs_restart(self._forwarder.config)
+        if self._views.config_error != error:
+            self._views.config_error = error
+            self._changed("daemon")
 
     def _edited(self, budget: Budget) -> None:
         """Put the limits of a file that was just written from here in force, without reading it once more."""
-        self._accounts.configure(budget)
-        stamps = self._stamps()
-        # What else changed meanwhile, or stands in the way, is for a reload to find out.
-        if self._budget_file.is_unchanged() and not self._views.config_error:
-            self._watched = (self._watched[0], *stamps[1:])
+        self._in_force(budget)
+        if self._budget_file.is_unchanged() and not self._rejected:
+            self._files.written(*self._budget_file.candidates)
 
     async def _tick_for_ever(self) -> None:
         """What goes wrong in one tick must not end them: without them no window ends and nothing is shown."""
@@ -260,6 +281,8 @@ class Daemon:
         if self._accounts.in_flight or self._accounts.holds:
             self._changed("in_flight")
         self._ledger_watch.look()
+        if turn % 2 == 0:
+            self._look_at_files()
         if turn % 4 == 0:
             self._every_second()
         if turn % 40 == 0:
@@ -276,36 +299,52 @@ class Daemon:
         if self._stale and self._control is not None:
             self._control.changed(*self._stale)
             self._stale.clear()
-        stamps = self._stamps()
-        if stamps != self._watched:
-            self._watched = stamps
+
+    def _look_at_files(self) -> None:
+        if self._files.look():
             self._reload()
 
     def _reload(self) -> None:
         """Put changed files in force; a bad one leaves the last good one as it is."""
+        before = self._budget_file.in_force
         try:
             config = load_config(self._places.config)
-            budget = self._load_budget(config)
+            if config.is_blank and not self._forwarder.config.is_blank:
+                raise ConfigError(f"{self._places.config} is gone or empty.")
+            budget = self._load_budget(config, self._files.are_still)
         except ConfigError as error:
             log.error("%s The configuration before stays in force.", error)  # noqa: TRY400
-            self._set_config_error(str(error))
+            self._rejected = str(error)
             self._accounts.desk.config_rejected(str(error))
+            self._tell_config()
+            self._files.accept()
             return
+        self._rejected = ""
         self._forwarder.config = config
         self._prices.configure(config)
         self._accounts.unknown_model = config.pricing.unknown_model
         self._accounts.desk.configure(config.alerts)
         self._accounts.desk.upstreams.keep(config.upstreams)
         self._outbox.configure(config.alerts, budget.alert_webhook)
-        self._accounts.desk.config_accepted()
+        self._accounts.desk.limits_removed(before, budget)
         self._in_force(budget)
-        log.info("configuration reloaded")
-        if advice := self._needs_restart(config):
-            self._set_config_error(advice)
+        self._files.accept()
+        if not self._budget_file.lost:
+            log.info("configuration reloaded")
 
-    def _load_budget(self, config: Config) -> Budget:
+    def _first_budget(self, ledger: Ledger, config: Config) -> tuple[Budget, Budget]:
+        """The limits an earlier daemon had in force, and those to be in force now. Raises ConfigError."""
+        text = queries.get_meta(ledger.db, BUDGET_TEXT)
+        if text:
+            try:
+                self._budget_file.resume(text)
+            except ConfigError as error:
+                raise ConfigError(f"The limits that the ledger remembers cannot be used: {error}") from None
+        return self._budget_file.in_force, self._load_budget(config)
+
+    def _load_budget(self, config: Config, is_whole: Callable[[], bool] = lambda: True) -> Budget:
         self._budget_file.upstreams = config.upstreams
-        budget = self._budget_file.load()
+        budget = self._budget_file.load(is_whole)
         for warning in budget.warnings:
             log.warning("%s", warning)
         return budget
@@ -318,14 +357,6 @@ class Daemon:
             return ""
         what = " and ".join(changed) + (" takes effect" if len(changed) == 1 else " take effect")
         return f"{self._places.config}: {what} when budgetd is started again."
-
-    def _set_config_error(self, error: str) -> None:
-        if self._views.config_error != error:
-            self._views.config_error = error
-            self._changed("daemon")
-
-    def _stamps(self) -> tuple[object, ...]:
-        return tuple(map(_stamp, (self._places.config, *self._budget_file.candidates)))
 
 
 def _count(running: int) -> str:
@@ -340,12 +371,3 @@ def _fixed(config: Config) -> dict[str, object]:
         "ledger.path": config.ledger_path,
         "ledger.durability": config.durability,
     }
-
-
-def _stamp(path: Path) -> object:
-    """What changes when the file does."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

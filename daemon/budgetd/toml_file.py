@@ -34,6 +34,10 @@ _WORDS = {
 """What msgspec's names of types are to a person. A null is never asked for: TOML has none."""
 
 
+class UnreadableError(ConfigError):
+    """A file is there, but the system does not give out its content."""
+
+
 class TomlFile:
     """A TOML file as it was read at one moment."""
 
@@ -41,20 +45,21 @@ class TomlFile:
         """Read it; a file that does not exist counts as empty. Raises ConfigError if it cannot be read."""
         self.path = path
         self.text = ""
+        self.exists = True
         try:
             self.text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
-            pass
+            self.exists = False
         except UnicodeDecodeError as error:
             raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
         except OSError as error:
-            raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
+            raise UnreadableError(f"{path}: cannot be read: {error.strerror}.") from None
 
     @classmethod
     def of_text(cls, path: Path, text: str) -> "TomlFile":
         """A file as if it held this text."""
         file = cls.__new__(cls)
-        file.path, file.text = path, text
+        file.path, file.text, file.exists = path, text, True
         return file
 
     def document(self) -> dict[str, Any]:

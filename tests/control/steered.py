@@ -75,6 +75,11 @@ class MemoryFile:
             self.caps[name] = limit_cents
         return self.budget()
 
+    def forget(self) -> Budget:
+        self.caps.clear()
+        self.tables.clear()
+        return self.budget()
+
     def add_limit(self, table: dict[str, Any]) -> Budget:
         self.tables.append(table)
         return self.budget()

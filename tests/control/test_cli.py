@@ -21,6 +21,7 @@ from budgetwire.messages import (
     Call,
     Change,
     EstimateError,
+    ForgetLimits,
     Grant,
     InFlight,
     Kill,
@@ -123,6 +124,7 @@ def run(home: Path, script: Script, views: Views, monkeypatch, capsys):
         (["limits", "set", "daily", "12.50"], SetLimit(id=0, limit="daily", limit_cents=1250), "$12.50 now"),
         (["limits", "set", "daily", "none"], SetLimit(id=0, limit="daily", limit_cents=None), "is removed"),
         (["limits", "set", "daily", "0"], SetLimit(id=0, limit="daily", limit_cents=0), "$0.00 now"),
+        (["limits", "forget"], ForgetLimits(id=0), "Forgotten: no limit is in force."),
         (["grant", "daily", "$5"], Grant(id=0, limit="daily", cents=500), "daily may spend $5.00 more"),
         (
             ["grant", "opus per project", "2.50", "--subject", "acme"],

@@ -17,6 +17,7 @@ from budgetwire.messages import (
     Approve,
     Call,
     Correction,
+    ForgetLimits,
     Grant,
     Kill,
     Pause,
@@ -318,4 +319,5 @@ async def test_the_document_tells_every_action_of_the_audit(steered: Steered) ->
         await steered.call(call)
     steered.accounts.held.add(12)
     await steered.call(Refuse(id=1, request_id=12))
+    await steered.call(ForgetLimits(id=1))
     assert set(re.findall(r"`(\w+)`", " ".join(told))) == {row[0] for row in steered.audit()}

@@ -414,3 +414,146 @@ def test_what_is_set_is_what_is_read(tmp_path_factory, cents: int) -> None:
     file.load()
     file.set_limit("daily", cents)
     assert BudgetFile(file.path).load().limits[0].limit_nusd == cents * NUSD_PER_CENT
+
+
+# a file that has lost its limits
+
+TWO = "[budget]\ndaily_limit_cents = 1\nmonthly_limit_cents = 9\n"
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_text(" \n")
+
+
+def strip(path: Path) -> None:
+    path.write_text("[budget]\n")
+
+
+def dangle(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.parent / "nowhere")
+
+
+def make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("lose", "why"),
+    [
+        (remove, "is gone."),
+        (empty, "is empty."),
+        (strip, "has no limits any more."),
+        (dangle, "is a link to nothing."),
+        (make_folder, "cannot be read: Is a directory."),
+    ],
+)
+def test_a_file_that_loses_all_limits_leaves_those_before_in_force(path: Path, lose, why: str) -> None:
+    file = loaded(path, TWO)
+    before = file.in_force
+    lose(path)
+    assert file.load() == before
+    assert why in file.lost
+    assert file.lost.endswith("The 2 limits that were in force stay.")
+    path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+    path.write_text(TWO)
+    assert file.load() == before
+    assert file.lost == ""
+
+
+def test_the_same_holds_of_what_an_earlier_daemon_had_in_force(path: Path) -> None:
+    before = loaded(path, DESIGN_EXAMPLE)
+    path.unlink()
+    file = BudgetFile(path)
+    file.resume(before.to_remember())
+    assert file.load().limits == before.in_force.limits
+    assert file.lost
+
+
+@pytest.mark.parametrize("text", ["[budget]\nenabled = false\n", "[budget]\nmonthly_limit_cents = 9\n"])
+def test_what_a_valid_file_takes_out_is_out(path: Path, text: str) -> None:
+    file = loaded(path, TWO)
+    path.write_text(text)
+    assert [limit.name for limit in file.load().limits] == (["monthly"] if "monthly" in text else [])
+    assert file.lost == ""
+
+
+def test_the_last_limit_that_a_program_removes_is_removed_on_purpose(path: Path) -> None:
+    file = loaded(path, "[budget]\ndaily_limit_cents = 1\n")
+    assert file.set_limit("daily", None).limits == ()
+    assert (file.load().limits, file.lost) == ((), "")
+    later = BudgetFile(path)
+    later.resume(file.to_remember())
+    path.unlink()
+    assert (later.load().limits, later.lost) == ((), "")
+
+
+def test_a_file_that_somebody_writes_while_it_is_read_changes_nothing(path: Path) -> None:
+    file = loaded(path, TWO)
+    path.write_text("[budget]\nmonthly_limit_cents = 9\n")
+    assert len(file.load(lambda: False).limits) == 2
+    assert len(file.load().limits) == 1
+
+
+@pytest.mark.parametrize("lose", [remove, empty])
+def test_an_edit_writes_a_lost_file_anew_with_all_that_is_in_force(path: Path, lose) -> None:
+    file = loaded(path, f"# Ours.\n{TWO}{GOOD}")
+    lose(path)
+    file.load()
+    limits = {limit.name: limit.limit_nusd for limit in file.set_limit("daily", 5).limits}
+    assert limits == {
+        name: cents * NUSD_PER_CENT for name, cents in (("daily", 5), ("monthly", 9), ("good", 5))
+    }
+    assert file.lost == ""
+    assert path.read_text().startswith("# Ours.\n")
+    assert BudgetFile(path).load().limits == file.in_force.limits
+
+
+def test_an_edit_does_not_write_over_a_file_that_a_person_emptied_of_limits(path: Path) -> None:
+    file = loaded(path, TWO)
+    strip(path)
+    file.load()
+    with pytest.raises(EditRefusedError, match="has no limits any more") as caught:
+        file.set_limit("daily", 5)
+    assert caught.value.code == "conflict"
+    assert path.read_text() == "[budget]\n"
+
+
+def test_a_file_that_has_only_just_gone_is_not_written(path: Path) -> None:
+    file = loaded(path, TWO)
+    path.unlink()  # as an editor may do for a moment
+    with pytest.raises(EditRefusedError, match="changed meanwhile"):
+        file.set_limit("daily", 5)
+    assert not path.exists()
+
+
+def test_what_is_remembered_holds_no_comment_and_no_webhook(path: Path) -> None:
+    webhook = 'alert_webhook = "https://example.com/secret-token"\n'
+    file = loaded(path, f"# not secret-token\n{TWO}{webhook}")
+    text = file.to_remember()
+    assert "secret-token" not in text
+    path.unlink()
+    later = BudgetFile(path)
+    later.resume(text)
+    assert later.load().limits == file.in_force.limits
+    later.set_limit("daily", 5)
+    assert "alert_webhook in [budget] is left out here" in path.read_text()
+
+
+def test_only_lost_limits_can_be_forgotten(path: Path) -> None:
+    file = loaded(path, TWO)
+    with pytest.raises(EditRefusedError, match="remove them there"):
+        file.forget()
+    path.unlink()
+    file.load()
+    path.write_text(TWO)
+    with pytest.raises(EditRefusedError, match="has limits again"):
+        file.forget()
+    path.unlink()
+    assert file.forget().limits == ()
+    assert (file.load().limits, file.lost) == ((), "")

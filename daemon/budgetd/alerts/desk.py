@@ -24,6 +24,7 @@ from budgetd.budget.counters import Window
 from budgetd.budget.decision import Crossing, Reason
 from budgetd.budget.limits import Limit
 from budgetd.budget.windows import window_bounds
+from budgetd.budget_toml import Budget
 from budgetd.ledger import alerting
 from budgetd.ledger.rows import AlertRow, Closing, Opening
 from budgetd.ledger.writer import Ledger
@@ -167,6 +168,20 @@ class Desk:
         """The files as they are now are in force."""
         self._end_all("config", "the file is in force")
 
+    def limits_kept(self, why: str) -> None:
+        """budget.toml has lost its limits, and those before stay in force."""
+        self._register.fire(running.limits_kept(why))
+
+    def limits_removed(self, before: Budget, after: Budget) -> None:
+        """An edit of budget.toml by hand is being put in force. Limits that it took out are news."""
+        left = {limit.name for limit in after.limits}
+        removed = [limit for limit in before.limits if limit.name not in left]
+        if removed and not after.enabled:
+            self._register.fire(running.limits_disabled(removed))
+            return
+        for limit in removed:
+            self._register.fire(running.limit_removed(limit))
+
     def prices_stale(self, days: int) -> None:
         """The prices in use are so many days old."""
         finding = running.prices_stale(days)
@@ -244,6 +259,9 @@ class Desk:
                 continue
             if alert.rule == "delivery" and not self._register.sends_to(alert.subject):
                 self._register.end(alert, "nothing is sent there any more")
+                continue
+            if alert.rule == "limit_removed" and (alert.subject in by_name or (limits and not alert.subject)):
+                self._register.end(alert, "in force again")
                 continue
             window = _find(counters, alert.limit, alert.subject, now) if alert.limit else None
             if window is not None:

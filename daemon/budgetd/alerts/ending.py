@@ -17,7 +17,7 @@ without.
 RECORDED_SECONDS = 86400.0
 """Of what has happened and cannot end, nobody has to know any more so long after somebody did."""
 
-_HAPPENED = frozenset(("recovered", "drift", "records_lost", "clock"))
+_HAPPENED = frozenset(("recovered", "drift", "records_lost", "clock", "limit_removed"))
 
 _CURRENT = frozenset(("refused", "downgraded"))
 

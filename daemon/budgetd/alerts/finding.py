@@ -18,6 +18,7 @@ Rule = Literal[
     "unknown_model",
     "prices_stale",
     "config",
+    "limit_removed",
     "overage",
     "drift",
     "delivery",

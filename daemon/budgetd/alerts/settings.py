@@ -25,6 +25,7 @@ class RulesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown_model: bool = True
     prices_stale: bool = True
     config: bool = True
+    limit_removed: bool = True
     overage: bool = True
     drift: bool = True
     delivery: bool = True

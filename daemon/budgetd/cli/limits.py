@@ -9,7 +9,16 @@ import msgspec
 from budgetd.cli.call import call, snapshot
 from budgetd.cli.table import Dollars, clock, plain, table
 from budgetwire.errors import CallError
-from budgetwire.messages import Grant, Limit, Release, ReleaseReply, SetLimit, UndoLimit, UndoLimitReply
+from budgetwire.messages import (
+    ForgetLimits,
+    Grant,
+    Limit,
+    Release,
+    ReleaseReply,
+    SetLimit,
+    UndoLimit,
+    UndoLimitReply,
+)
 from budgetwire.money import cents_to_nusd, format_usd
 
 AMOUNTS = {"ignore_unknown_options": True}
@@ -33,6 +42,7 @@ Examples:
   budgetd limits set "opus per day" none    take the limit out of budget.toml
   budgetd limits undo                       take back the last edit or grant; again: redo
   budgetd limits release daily              count unknown ends at what is on record of them
+  budgetd limits forget                     let go of limits that budget.toml has lost
 """,
 )
 @click.pass_context
@@ -93,6 +103,13 @@ def release(name: str, subject: str) -> None:
         return
     ends = "1 unknown end" if reply.released == 1 else f"{reply.released} unknown ends"
     click.echo(f"Released: {whose} kept {format_usd(reply.nusd)} for {ends}.")
+
+
+@limits.command(epilog="Example: budgetd limits forget")
+def forget() -> None:
+    """Let go of limits that stay in force although budget.toml has lost them."""
+    call(lambda id: ForgetLimits(id=id))
+    click.echo("Forgotten: no limit is in force.")
 
 
 @click.command(

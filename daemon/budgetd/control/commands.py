@@ -32,6 +32,7 @@ from budgetwire.messages import (
     Approve,
     Call,
     Cost,
+    ForgetLimits,
     Grant,
     Kill,
     Pause,
@@ -123,6 +124,8 @@ class Commands:
         match call:
             case SetLimit():
                 self._limits.set(call, peer)
+            case ForgetLimits():
+                self._limits.forget(peer)
             case Grant():
                 self._limits.grant(call, peer)
             case Pause():

@@ -47,6 +47,12 @@ class LimitCommands:
         with self._audit.change(peer, "set_limit", name, before, after):
             self._in_force(self._budget_file.set_limit(name, cents))
 
+    def forget(self, peer: Peer) -> None:
+        """Let go of limits that the file has lost."""
+        names = ", ".join(limit.name for limit in self._accounts.budget.limits)
+        with self._audit.change(peer, "forget_limits", "all", names):
+            self._in_force(self._budget_file.forget())
+
     def grant(self, call: Grant, peer: Peer) -> None:
         """Let a counter go beyond its cap."""
         name, subject = call.limit, call.subject

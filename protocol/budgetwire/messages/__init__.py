@@ -38,6 +38,7 @@ from budgetwire.messages.calls import (
     Approve,
     Change,
     EstimateError,
+    ForgetLimits,
     Grant,
     Kill,
     Pause,
@@ -96,6 +97,7 @@ __all__ = [
     "Delivery",
     "Error",
     "EstimateError",
+    "ForgetLimits",
     "FromClient",
     "FromDaemon",
     "Grant",
@@ -215,6 +217,7 @@ FromClient: TypeAlias = (
     | Subscribe
     | SetLimit
     | UndoLimit
+    | ForgetLimits
     | Grant
     | Release
     | Acknowledge

@@ -40,6 +40,10 @@ class UndoLimitReply(State, frozen=True):
     """Whose counter, of a grant."""
 
 
+class ForgetLimits(Call, frozen=True, tag="forget_limits"):
+    """Let go of limits that stay in force although ``budget.toml`` has lost them. The reply is empty."""
+
+
 class Grant(Call, frozen=True, tag="grant"):
     """Let a counter go so much beyond its cap until its window ends. The reply is empty."""
 

@@ -1,8 +1,11 @@
 """What the daemon itself gives word of: its files, prices, channels, and how it ended and began. Pure."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from budgetd.alerts.finding import Finding, shown
+from budgetd.budget.limits import Limit
 from budgetwire.messages import ReportDrift
 from budgetwire.money import NUSD_PER_USD, format_usd
 
@@ -12,6 +15,15 @@ MOST_REASON = 200
 SMALL_NUSD = NUSD_PER_USD
 """Less than this, recovered after a crash, is only for the record."""
 
+REMOVE_ON_PURPOSE = (
+    "Put the file back. To remove limits on purpose: `enabled = false` in [budget], or"
+    " `budgetd limits set NAME none`, or `budgetd limits forget`."
+)
+"""What to do where budget.toml has lost its limits."""
+
+MOST_NAMED = 5
+"""Limits that one message names."""
+
 
 def config_rejected(error: str) -> Finding:
     """A changed file was not put in force."""
@@ -20,6 +32,42 @@ def config_rejected(error: str) -> Finding:
         severity="critical",
         message=f"configuration rejected, the one before stays in force: {error}",
         advice="Mend the file; it is read again as soon as it changes. `budgetd config-check` tries it.",
+    )
+
+
+def limits_kept(why: str) -> Finding:
+    """The limits in force are not those of budget.toml, which has lost them: ``why``, a sentence."""
+    return Finding(
+        rule="config",
+        severity="critical",
+        message=why.removesuffix("."),
+        advice=REMOVE_ON_PURPOSE,
+    )
+
+
+def limit_removed(limit: Limit) -> Finding:
+    """An edit of budget.toml has taken a limit out."""
+    return Finding(
+        rule="limit_removed",
+        severity="warning",
+        message=(
+            f"the limit {shown(limit.name)} was removed from budget.toml; its cap was"
+            f" {format_usd(limit.limit_nusd)} {_per_window(limit.window)}"
+        ),
+        advice="If that was not meant, put it back into the file.",
+        subject=limit.name,
+    )
+
+
+def limits_disabled(limits: Sequence[Limit]) -> Finding:
+    """An edit of budget.toml has put all limits out of force."""
+    names = ", ".join(shown(limit.name) for limit in limits[:MOST_NAMED])
+    more = f" and {len(limits) - MOST_NAMED} more" if len(limits) > MOST_NAMED else ""
+    return Finding(
+        rule="limit_removed",
+        severity="warning",
+        message=f"budget.toml says enabled = false: no limit is in force; before these were: {names}{more}",
+        advice="Take enabled = false out of [budget] to put them in force again.",
     )
 
 
@@ -152,3 +200,10 @@ def restarted(version: str, now: float) -> Finding:
         window_starts_at=now,
         window_ends_at=now + 86400,
     )
+
+
+def _per_window(window: str) -> str:
+    """How long a cap is for."""
+    if window == "total":
+        return "in total"
+    return f"a {window}" if window.isalpha() else f"in {window}"
