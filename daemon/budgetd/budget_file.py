@@ -1,8 +1,8 @@
 """`budget.toml`, or `budget.json`: the limits. Read by the daemon, written by hand and by the dashboard.
 
 A program's edit is atomic, changes nothing but what it is about, and is refused if the file is no longer the
-one that is in force. A file that is gone, empty or unreadable, or that has lost all of its limits, leaves those
-in force that were. What may stand in the file is in `budget_toml`.
+one that is in force. A file that is gone, empty or unreadable, or that has lost all of its limits, leaves
+those in force that were. What may stand in the file is in `budget_toml`.
 """
 
 import codecs

@@ -72,7 +72,7 @@ class Daemon:
         self._control: ControlServer | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._tokens = TokenCounter()
-        self._stopped = False
+        self._stopped = self._cutting = False
         self._stale: set[Part] = set()
         self._pushing: asyncio.TimerHandle | None = None
         self._rejected = ""
@@ -167,7 +167,8 @@ class Daemon:
 
     def cut(self) -> None:
         """Cut requests that still run, now or once the daemon is told to stop."""
-        if self._listener is not None:
+        if self._listener is not None and not self._cutting:
+            self._cutting = True
             if running := len(self._accounts.in_flight):
                 log.info("cutting %s", _count(running))
             self._forwarder.cut()

@@ -141,6 +141,13 @@ async def test_a_ledger_that_cannot_be_written_is_said(dashboard):
         assert "What can cost is refused: budget.toml, line 3" in seen.text
 
 
+async def test_a_daemon_that_is_stopping_is_said_with_its_time(dashboard):
+    state = states.busy()
+    stopping = states.daemon(stopping_until=states.NOW + 30)
+    async with dashboard(msgspec.structs.replace(state, daemon=stopping)) as seen:
+        assert "budgetd is stopping: requests that still run may go on until 15:04:42." in seen.text
+
+
 async def test_names_that_hold_escape_codes_are_shown_harmlessly(dashboard):
     nasty = states.in_flight(1, model="\x1b[31mred\x07", project="a\nb")
     async with dashboard(msgspec.structs.replace(states.busy(), in_flight=[nasty])) as seen:
