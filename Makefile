@@ -29,6 +29,7 @@ bench: $(READY)  ## budgetd beside nginx in one run; needs nginx and wrk
 	$(PY) -m tests.bench
 	$(PY) -m tests.bench.guard
 	$(PY) -m tests.bench.prices
+	$(PY) -m tests.bench.lag
 
 screenshots: $(READY)  ## screenshots/* from the running program
 	$(PY) tests/screenshots.py

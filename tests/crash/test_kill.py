@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import pytest
 
-from crash.forked import ForkedHome, Forks
+from crash.forked import ForkedHome, Forks, until
 from e2e import wire_formats as wire
 from e2e.ask import MODEL, NUSD_PER_TOKEN, ask, message
 from e2e.background import Background
@@ -147,6 +147,9 @@ def _kill_again_and_again(background: Background, forks: Forks, seed: int) -> Co
         home.start()
         for kill in range(KILLS // HOMES):
             load = background.run(_begin_load(home, kill, answered))
+            if kill % 2:  # every other kill may come before anything is answered, however slow the machine
+                before = len(answered)
+                until(lambda before=before: len(answered) - before >= 2 * AGENTS)
             time.sleep(rng.uniform(0, 0.2))
             home.kill()
             background.run(_end_load(load))

@@ -52,9 +52,18 @@ async def test_every_alert_arrives_though_the_sender_is_killed_again_and_again(h
         there = {name: await stack.enter_async_context(receiver(answer)) for name, answer in answers.items()}
         down = place()
         _configure(home, {name: each.url for name, each in there.items()} | {"down": url_at(down)})
-        for _ in range(KILLS):
+        slow = there["slow"]
+        for kill in range(KILLS):
             async with _sender(home, clock, ALERTS):
-                await asyncio.sleep(rng.uniform(0, 0.25))
+                if (
+                    kill % 2 == 0
+                ):  # every other kill may come before anything is sent, however slow the machine
+                    before = len(slow.posts)
+                    await _until(lambda before=before: len(slow.posts) > before or _has_all(home, "slow"))
+                    # Within the time that this one takes to answer, or some time after that.
+                    await asyncio.sleep(rng.choice((0.0, rng.uniform(0, 0.25))))
+                else:
+                    await asyncio.sleep(rng.uniform(0, 0.25))
         async with _sender(home, clock, ALERTS):
             await _until(lambda: _count(home) == ALERTS and not _states(home) & {"pending"})
         assert _states(home, "down") == {"dead"}
@@ -152,6 +161,11 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 def _states(home: Path, channel: str | None = None) -> set[str]:
     return {row["state"] for row in rows_on_disk(home / "ledger.db", channel)}
+
+
+def _has_all(home: Path, channel: str) -> bool:
+    """Whether nothing is left to be sent there."""
+    return _count(home) == ALERTS and "pending" not in _states(home, channel)
 
 
 def _count(home: Path) -> int:
