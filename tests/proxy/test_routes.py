@@ -4,6 +4,7 @@ import pytest
 
 from budgetd.config import WELL_KNOWN, Upstream
 from budgetd.proxy.routes import find_route
+from budgetd.proxy.wording import no_route
 
 UPSTREAMS = WELL_KNOWN | {
     "azure": Upstream("azure", "https://x.example/openai", "openai", provider="azure"),
@@ -226,6 +227,37 @@ def test_a_prefix_says_who_spends(prefix: str, who: tuple[str, str], target: str
 )
 def test_other_paths_lead_nowhere(target: str) -> None:
     assert find_route("POST", target, {}, UPSTREAMS) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "upstream", "asked"),
+    [
+        ("/messages?beta=true", "anthropic", "/v1/messages?beta=true"),
+        ("/messages/count_tokens", "anthropic", "/v1/messages/count_tokens"),
+        ("/responses", "openai", "/v1/responses"),
+        ("/chat/completions", "openai", "/v1/chat/completions"),
+        ("/embeddings", "openai", "/v1/embeddings"),
+        ("/@maria:acme-api/chat/completions", "openai", "/v1/chat/completions"),
+        ("/openai/chat/completions", "openai", "/chat/completions"),  # below a name nothing is added
+        ("/models/gemini-2.5-pro:generateContent", "gemini", "/models/gemini-2.5-pro:generateContent"),
+    ],
+)
+def test_a_bare_path_without_its_version_is_taken_as_with_it(target: str, upstream: str, asked: str) -> None:
+    route = find_route("POST", target, {}, UPSTREAMS)
+    assert route is not None
+    assert (route.upstream.name, route.target) == (upstream, route.upstream.prefix + asked)
+
+
+def test_models_without_a_version_go_by_the_authentication() -> None:
+    route = find_route("GET", "/models", {b"x-api-key": b"k"}, UPSTREAMS)
+    assert route is not None
+    assert (route.upstream.name, route.target) == ("anthropic", "/v1/models")
+
+
+@pytest.mark.parametrize("target", ["/v1/v1/messages", "/@maria/v1/v1/messages", "/openai/v1/v1/responses"])
+def test_a_version_that_stands_there_twice_says_what_to_change(target: str) -> None:
+    assert find_route("POST", target, {b"x-api-key": b"k"}, UPSTREAMS) is None
+    assert b"take /v1 off the end of the client's base URL" in no_route(target, UPSTREAMS, close=False)
 
 
 def test_the_path_for_the_record_has_no_query() -> None:

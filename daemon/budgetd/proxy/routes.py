@@ -2,6 +2,9 @@
 
 Bare provider paths go by their shape, ``/NAME/…`` to the upstream of that name, and ``/@user…`` or
 ``/@user:project/…`` in front of either says who is spending. What a path costs is in `metering.resources`.
+
+A bare path without ``/v1`` is taken as with it, since some clients append it to their base URL and others do
+not: the one path that is ever changed.
 """
 
 import re
@@ -21,6 +24,10 @@ OPENAI = re.compile(
     r"|fine_tuning|vector_stores|assistants|threads|realtime|conversations|containers|evals|videos|decisions)(/|$)"
 )
 ANTHROPIC = re.compile(r"/v1/(messages|complete|organizations|skills)(/|$)|/api/|/$")
+UNVERSIONED = re.compile(
+    r"/(messages|complete|chat|responses|completions|embeddings|images|audio|moderations|models|realtime)(/|\?|$)"
+)
+"""Targets that lack their ``/v1``: their clients were given a base URL for those that add it themselves."""
 GEMINI = re.compile(
     r"^/ws/google\.ai\.|/(v1beta|v1alpha|upload/v1beta)/|:(generate|streamGenerate|embed|batchEmbed|count)"
 )
@@ -67,12 +74,17 @@ def find_route(
     if slash and name in upstreams:
         upstream = upstreams[name]
         target = slash + rest
-    path = target.partition("?")[0]
+    if target.startswith("/v1/v1/"):
+        return None
     if upstream is None:
-        family = _family(path[: resources.MAX_PATH], headers)
+        family = _family(target, headers)
+        if family is None and UNVERSIONED.match(target):
+            target = f"/v1{target}"
+            family = _family(target, headers)
         if family is None or family not in upstreams:
             return None
         upstream = upstreams[family]
+    path = target.partition("?")[0]
     socket = wants_socket(headers)
     asked = resources.SOCKET if socket else method
     found = resources.find(upstream.provider, upstream.dialect, upstream.prefix, asked, path)
@@ -97,8 +109,9 @@ def wants_socket(headers: Mapping[bytes, bytes]) -> bool:
     return b"websocket" in headers.get(b"upgrade", b"").lower()
 
 
-def _family(path: str, headers: Mapping[bytes, bytes]) -> str | None:
+def _family(target: str, headers: Mapping[bytes, bytes]) -> str | None:
     """The provider whose paths look like this."""
+    path = target.partition("?")[0][: resources.MAX_PATH]
     if GEMINI.search(path) or (b"x-goog-api-key" in headers and path.startswith("/v1/")):
         return "gemini"
     if ANTHROPIC.match(path):

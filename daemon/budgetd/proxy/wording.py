@@ -19,6 +19,9 @@ KILLED = "This request was killed by its owner after it had been sent. What it u
 def no_route(target: str, names: Iterable[str], *, close: bool) -> bytes:
     """Its path leads to none of the upstreams of these names."""
     path = target.partition("?")[0][:200]
+    if "/v1/v1/" in path:
+        message = f"The path {path} has /v1 twice: take /v1 off the end of the client's base URL."
+        return failure(404, None, message, retry=False, close=close)
     message = (
         f"budgetd knows no provider for {path}. Use a provider's own paths (/v1/messages, "
         f"/v1/chat/completions, /v1beta/…) or /NAME/… with one of: {', '.join(sorted(names))}."
