@@ -89,24 +89,26 @@ class Pending:
         """See `Ledger.add`."""
         self._beside.append((sql, parameters))
 
-    def write(self, db: sqlite3.Connection, *, everything: bool) -> list[tuple[Reserved, Exception | None]]:
-        """Commit the reservations, or all there is; the reservations, each with why it was not written if it
-        was not. Raises what SQLite does where the file is at fault, and then all is pending as before.
+    def write(
+        self, db: sqlite3.Connection, *, everything: bool
+    ) -> tuple[list[Reserved], list[tuple[Reserved, Exception]]]:
+        """Commit the reservations, or all there is; the reservations that are written, and those that are not
+        with the reason. Raises what SQLite does where the file is at fault; then all is pending as before.
         """
-        outcomes: list[tuple[Reserved, Exception | None]] = [(each, None) for each in self.opened]
         try:
             with transaction(db):
                 self._write_together(db, everything=everything)
+            written, failed = self.opened, list[tuple[Reserved, Exception]]()
         except Exception as error:
             if not is_of_the_values(error):
                 raise
             with transaction(db):
-                outcomes = self._write_one_by_one(db, everything=everything)
-        self.opened.clear()
+                written, failed = self._write_one_by_one(db, everything=everything)
+        self.opened = []
         if everything:
-            for written in (self._refused, self._settled, self._beside):
-                written.clear()
-        return outcomes
+            for done in (self._refused, self._settled, self._beside):
+                done.clear()
+        return written, failed
 
     def drop_reservations(self) -> list[asyncio.Future[None]]:
         """Give up on what could not be committed and has not been settled yet: it was never sent. Those who
@@ -132,17 +134,21 @@ class Pending:
 
     def _write_one_by_one(
         self, db: sqlite3.Connection, *, everything: bool
-    ) -> list[tuple[Reserved, Exception | None]]:
+    ) -> tuple[list[Reserved], list[tuple[Reserved, Exception]]]:
         def write(what: str, *statements: Statement) -> Exception | None:
             problem = _write_alone(db, statements)
             if problem is not None:
                 self._left_out(what, problem)
             return problem
 
-        outcomes = [
-            (each, write(f"the reservation of request {each.id}", (schema.INSERT_REQUEST, each.row)))
-            for each in self.opened
-        ]
+        written: list[Reserved] = []
+        failed: list[tuple[Reserved, Exception]] = []
+        for each in self.opened:
+            problem = write(f"the reservation of request {each.id}", (schema.INSERT_REQUEST, each.row))
+            if problem is None:
+                written.append(each)
+            else:
+                failed.append((each, problem))
         if everything:
             for row in self._refused:
                 write(f"the record of request {row[0]}", (schema.INSERT_REQUEST, row))
@@ -151,7 +157,7 @@ class Pending:
                 write(f"the end of request {each.id}", (schema.SETTLE_REQUEST, each.row), *sums)
             for statement in self._beside:
                 write(statement[0].partition("(")[0].strip(), statement)
-        return outcomes
+        return written, failed
 
 
 def _sums(settled: Iterable[_Settled]) -> list[tuple[Any, ...]]:

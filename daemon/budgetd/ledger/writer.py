@@ -291,7 +291,7 @@ class Ledger:
     def _commit(self, *, everything: bool) -> None:
         """Commit the reservations that are waited for, or all that is pending. Raises LedgerError."""
         try:
-            outcomes = self._transact(everything=everything)
+            written, failed = self._transact(everything=everything)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait have to be told
             failure = LedgerError(f"{self.path}: the ledger cannot be written: {describe(error, self.path)}.")
             self._failure = self.last_failure = str(failure)
@@ -300,26 +300,25 @@ class Ledger:
                 _fail(waiter, failure)
             raise failure from None
         self._failure = ""
-        written = [each for each, problem in outcomes if problem is None]
-        self._committed = max((self._committed, *(each.id for each in written)))
-        self._tell([each.waiter for each in written])
-        for each, problem in outcomes:
-            if problem is not None:
-                _fail(each.waiter, LedgerError(f"{self.path}: cannot hold this request: {problem}."))
+        if written:
+            self._committed = max(self._committed, *(each.row[0] for each in written))
+            self._tell([each.waiter for each in written])
+        for each, problem in failed:
+            _fail(each.waiter, LedgerError(f"{self.path}: cannot hold this request: {problem}."))
         if self._checkpoints.request():
             self._note()
 
-    def _transact(self, *, everything: bool) -> list[tuple[Reserved, Exception | None]]:
+    def _transact(self, *, everything: bool) -> tuple[list[Reserved], list[tuple[Reserved, Exception]]]:
         """See `Pending.write`; takes its time."""
         begun, any_pending = time.perf_counter(), bool(self._pending)
-        outcomes = self._pending.write(self.db, everything=everything)
+        outcome = self._pending.write(self.db, everything=everything)
         if any_pending:
             self._times.add(time.perf_counter() - begun)
-        return outcomes
+        return outcome
 
     def _tell(self, waiters: list[asyncio.Future[None]]) -> None:
         """What they wait for is committed."""
-        if self._sync is not None and waiters:
+        if self._sync is not None:
             self._sync.confirm(waiters)
             return
         for waiter in waiters:
