@@ -5,6 +5,7 @@ Every method is synchronous. What the guard decides is in the ledger before the 
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,7 @@ from budgetd.budget_file import Budget
 from budgetd.case import Case, Entry
 from budgetd.clock_steps import Behind, correct_dates
 from budgetd.config import Billing
-from budgetd.errors import NotSyncedError
+from budgetd.errors import LedgerError, NotSyncedError
 from budgetd.holds import Counter, Holds, Waiting, counter_of
 from budgetd.ledger import queries
 from budgetd.ledger.queries import UnknownEnd
@@ -45,6 +46,9 @@ from budgetd.wording import ON_OVERAGE, PAUSED, why_in_short, why_refused, why_r
 from budgetwire.money import format_usd
 
 DEFAULT_ALERTS = AlertsSection()
+
+MOST_UNREAD = 1000
+"""So many late reports are kept while the ledger cannot be written."""
 
 
 class Accounts:
@@ -82,6 +86,8 @@ class Accounts:
         self.budget = Budget()
         self.unknown_model: UnknownModel = "nearest"
         """What a model counts as whose price is not known."""
+        self._unread: deque[tuple[Route, Reading]] = deque(maxlen=MOST_UNREAD)
+        """What was reported late while the ledger could not be written."""
         self.restated = 0
         """How often something settled was counted anew: sums of the past may have changed."""
         now = clock()
@@ -197,7 +203,11 @@ class Accounts:
         """See `Till`."""
         if not reading.failed and (reading.usage is None or not reading.complete):
             return
-        self.ledger.flush()
+        try:
+            self.ledger.flush()
+        except LedgerError:
+            self._unread.append((route, reading))  # once the ledger can be written
+            return
         row = find_estimated(self.ledger.db, route.upstream.name, route.late)
         if row is None:
             return
@@ -281,6 +291,8 @@ class Accounts:
     def tick(self) -> None:
         """Open the windows that have begun, turn away whoever was held too long. To be called often."""
         now = self.clock()
+        if self._unread and not self.ledger.failure:
+            self.report(*self._unread.popleft())
         if self.guard.is_ahead(now):
             self._go_back(now)
         else:

@@ -35,6 +35,7 @@ class Receipts:
     def _on_record(self, id: str) -> Cost | None:
         ledger = self._accounts.ledger
         ledger.flush()
+        id = id.encode("utf-8", "replace").decode()  # a path can hold bytes that are no text
         with reading_errors(ledger.path):
             return find_receipt(ledger.db, id)
 

@@ -18,11 +18,13 @@ from budgetd.config import WELL_KNOWN
 from budgetd.errors import LedgerError, NotSyncedError
 from budgetd.ledger import log_sync
 from budgetd.ledger.queries import spent_between
+from budgetd.ledger.rows import Closing
 from budgetd.ledger.writer import Ledger
 from budgetd.metering import Ask, meter
 from budgetd.pricing.book import load_book
 from budgetd.proxy.routes import Route
 from budgetd.proxy.till import Candidate, Held, Outcome, Ticket, Turned
+from budgetd.receipts import Receipts
 from budgetd.steering import Steering
 
 NOON = 1_795_435_200.0
@@ -278,6 +280,37 @@ async def test_what_a_request_cost_is_on_record_though_its_alerts_fail(
         await setting.spend()
     assert setting.row(1)[:3] == ("ok", "reported", COST)
     assert setting.daily.spent_nusd == COST
+
+
+async def test_an_id_that_is_no_text_is_of_no_request(setting: Setting) -> None:
+    await setting.spend()
+    assert Receipts(setting.accounts).find("\udcff") is None
+    assert Receipts(setting.accounts).find("msg_1") is not None
+
+
+async def test_what_is_reported_while_the_ledger_cannot_be_written_counts_once_it_can(
+    setting: Setting,
+) -> None:
+    ticket = setting.admit()
+    assert isinstance(ticket, Ticket)
+    await ticket.committed
+    setting.ledger.settle(
+        setting.accounts.in_flight.pop(ticket.id).opening,
+        Closing(settled_at=NOON, outcome="ok", basis="estimated", cost_nusd=7, response_id="r1"),
+    )
+    setting.ledger.flush()
+    route = msgspec.structs.replace(ROUTE, late="r1", billable=False)
+    reader = meter("anthropic.messages", "application/json")
+    reader.feed(ANSWER)
+    pages = setting.ledger.db.execute("pragma page_count").fetchone()[0]
+    setting.ledger.db.execute(f"pragma max_page_count = {pages}")
+    setting.ledger.add("insert into meta values ('x', ?)", ("x" * 50_000,))
+    setting.accounts.report(route, reader.finish())
+    assert setting.ledger.failure
+    setting.ledger.db.execute(f"pragma max_page_count = {pages + 1000}")
+    setting.ledger.flush()
+    setting.accounts.tick()
+    assert setting.row(ticket.id)[:3] == ("ok", "reported", COST)
 
 
 async def test_a_request_cancelled_before_its_commit_leaves_a_row_that_cost_nothing(setting: Setting) -> None:

@@ -152,7 +152,8 @@ async def test_a_record_that_is_left_out_is_told(it: Watched) -> None:
     for _ in range(2):
         with pytest.raises(LedgerError):
             await it.ledger.reserve(opening(1))
-        (alert,) = it.look()
+        it.look()
+    (alert,) = it.look()
     assert alert == ("critical", "left out", "requests.id.")
     (shown,) = it.office.desk.board.open_of("records_lost")
     assert shown.message.startswith("2 records could not be written")

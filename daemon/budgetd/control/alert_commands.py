@@ -57,6 +57,8 @@ class AlertCommands:
             case QueryAlerts():
                 return await self._query(call)
             case QueryDeliveries():
+                if call.alert_id is not None and not 0 <= call.alert_id < 2**63:
+                    raise CommandError("invalid", "alert_id is the id of an alert.", "alert_id")
                 self._accounts.ledger.flush()
                 return QueryDeliveriesReply(deliveries=self._outbox.deliveries(call.alert_id))
             case QueryChannels():
