@@ -78,7 +78,7 @@ async def test_a_part_that_cannot_be_closed_does_not_keep_the_others_open(
             monkeypatch.setattr(part, "stop", fails)
         monkeypatch.setattr(it.daemon._screen, "close", fails)
         it.daemon._accounts.desk.prices_stale(99)
-        assert it.daemon._ledger._beside
+        assert it.daemon._ledger._pending
         with pytest.raises(LedgerError, match="the first"):
             await it.daemon.stop()
     with sqlite3.connect(it.places.ledger) as db:

@@ -65,7 +65,7 @@ def hold_against_the_truth(row: sqlite3.Row, exchange: Exchange) -> None:
         assert row["basis"] == ("reported" if truth.stated_nusd is None else "billed")
         cost = cost_nusd(exchange, truth, row["admitted_at"])
         if cost is None:
-            assert "ceiling" in row["price_id"]
+            assert row["price_id"]  # of its maker, of its nearest relative, or its provider's dearest
             assert row["cost_nusd"] > 0
         else:
             assert row["cost_nusd"] == cost

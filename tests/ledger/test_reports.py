@@ -42,10 +42,10 @@ async def test_the_audit_is_told_newest_first_and_its_last_change_by_subject_and
     ):
         ledger.write(INSERT_AUDIT, (T0 + at, 1000, "ada", action, subject, "1", "2"))
     assert [change.at - T0 for change in reports.query_audit(ledger.db, 2).changes] == [3, 2]
-    change = reports.last_change(ledger.db, "daily", ("set_limit", "undo_limit"))
+    change = reports.last_change(ledger.db, "daily", ("set_limit", "undo_limit"), ())
     assert change
     assert (change.id, change.uid, change.name, change.before, change.after) == (1, 1000, "ada", "1", "2")
-    assert reports.last_change(ledger.db, "daily", ("grant",)) is None
+    assert reports.last_change(ledger.db, "daily", (), ("grant",)) is None
     await ledger.close()
 
 

@@ -7,6 +7,7 @@ from budgetd.control.server import CommandError
 from budgettop.app import BudgetTop
 from budgetwire.messages import Approve, Block, Grant, Kill, Refuse, Snapshot
 from tui import states
+from tui.hand import QUERIES
 
 
 def ids(calls: list) -> list[int]:
@@ -102,7 +103,7 @@ async def test_keys_that_decide_are_dead_while_nothing_is_held(dashboard):
     async with dashboard(states.busy()) as seen:
         seen.app.screen.query_one("#in-flight").focus()
         await seen.press("enter", "f", "x", "h")
-        assert [type(call).__name__ for call in seen.daemon.calls] == ["QueryRequests"]
+        assert all(isinstance(call, QUERIES) for call in seen.daemon.calls)
         assert " held" not in seen.lines[-1]
         seen.daemon.show(in_flight=[states.held(7)])
         await seen.until(lambda: "h held" in seen.lines[-1])
