@@ -336,11 +336,18 @@ class Daemon:
     def _first_budget(self, ledger: Ledger, config: Config) -> tuple[Budget, Budget]:
         """The limits an earlier daemon had in force, and those to be in force now. Raises ConfigError."""
         text = queries.get_meta(ledger.db, BUDGET_TEXT)
-        if text:
-            try:
+        try:
+            if text:
                 self._budget_file.resume(text)
-            except ConfigError as error:
-                raise ConfigError(f"The limits that the ledger remembers cannot be used: {error}") from None
+        except ConfigError as error:  # of another version; it is of no matter where the file has limits
+            budget = self._load_budget(config)
+            if not budget.limits and budget.enabled:
+                raise ConfigError(
+                    f"{self._places.budget} has no limits, and those that were in force cannot be read any"
+                    " more. Write limits into it, or enabled = false in [budget]."
+                    f" What the ledger remembers of it: {error}"
+                ) from None
+            return Budget(), budget
         return self._budget_file.in_force, self._load_budget(config)
 
     def _load_budget(self, config: Config, is_whole: Callable[[], bool] = lambda: True) -> Budget:

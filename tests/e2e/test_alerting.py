@@ -149,8 +149,9 @@ def test_quiet_hours_that_are_none_are_told_with_their_line(home: Home) -> None:
 
 
 def test_a_held_request_has_an_alert_that_ends_with_the_decision(background: Background, home: Home) -> None:
-    home.places.budget.write_text(f'[[limits]]\nname = "ask me"\nwindow = "day"\nlimit_cents = 0\n{HOLD}')
-    home.wait_for(lambda state: [limit.name for limit in state.limits] == ["ask me"])
+    limit = f'[[limits]]\nname = "ask me"\nwindow = "day"\nlimit_cents = 0\n{HOLD}'
+    home.places.budget.write_text(BUDGET.replace("= 0", "= 500") + limit)
+    home.wait_for(lambda state: [limit.name for limit in state.limits] == ["daily", "ask me"])
     asking = background.run(_begin(f"{home.url}/v1/messages"))
     held = alert(home, lambda alert: alert.rule == "held")
     assert held.request_id is not None

@@ -169,3 +169,20 @@ def test_the_ledger_keeps_no_token_of_the_file(home: Home) -> None:
     assert "alert_threshold_pct = 77" in kept
     files = [path for path in home.path.iterdir() if path.is_file() and path != home.places.budget]
     assert [path for path in files if token.encode() in path.read_bytes()] == []
+
+
+def test_what_is_remembered_and_cannot_be_read_matters_only_where_the_file_has_no_limits(home: Home) -> None:
+    def spoil() -> None:
+        with sqlite3.connect(home.places.ledger) as db:
+            db.execute("update meta set value = '[budget]\nof_another_version = 1' where key = 'budget_text'")
+
+    home.stop()
+    spoil()
+    home.start()
+    assert names(home.state()) == {"daily", "monthly"}
+    home.stop()
+    spoil()
+    home.places.budget.unlink()
+    done = budgetd(home.path, "serve")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "those that were in force cannot be read any more" in done.stderr
