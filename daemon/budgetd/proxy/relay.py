@@ -1,7 +1,7 @@
 """One response on its way to the client: bytes first, then a copy to the meter.
 
-The response goes out as the bytes that came in. Only a client that speaks HTTP/1.0 gets it re-framed, since
-it could not read a chunked body; the body's bytes are the same.
+The response goes out as it was read. Only a client that speaks HTTP/1.0 gets it re-framed, since it could not
+read a chunked body; the body's bytes are the same.
 """
 
 import asyncio
@@ -131,10 +131,12 @@ class Relay:
                 self.connection.pause()
                 self.wake()
         self.active_at = time.monotonic()
+        if not body:
+            return
         if self.meter is not None:
             self.meter.feed(body)
         ticket = self.ticket
-        if ticket is None or not body:
+        if ticket is None:
             return
         if ticket.ttft_seconds is None:
             ticket.ttft_seconds = self.active_at - self._sent_at

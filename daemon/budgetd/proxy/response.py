@@ -85,7 +85,8 @@ class Head:
     @property
     def sound(self) -> bool:
         """Whether it can pass as it is: the parser accepts more than every client does."""
-        return not _CONTROLS.search(self.reason) and (not self.codings or is_sound(self.codings))
+        printable = self.reason.isalnum() or not _CONTROLS.search(self.reason)  # the first is cheap: OK
+        return printable and (not self.codings or is_sound(self.codings))
 
     @property
     def keeps_alive(self) -> bool:
@@ -325,7 +326,7 @@ class ResponseReader:
     def _end_in(self, data: bytes, start: int) -> int:
         """Where a complete response ends in what has come."""
         head = self._head
-        if self._bodiless or head.status in {204, 304} or not head.chunked:
+        if not head.codings or self._bodiless or head.status in {204, 304} or not head.chunked:
             end = start + len(self._body)
         elif self.exact and data.endswith(LAST_CHUNK):
             end = len(data)
