@@ -16,14 +16,14 @@ demo: $(READY)  ## the same on a built-in fake provider: no key, no cost
 	.venv/bin/budgettop --demo
 
 test: $(READY)
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 3 --dist loadfile
 
 check: $(READY)  ## lint, format, types, import rules, tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
 	.venv/bin/basedpyright
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 3 --dist loadfile
 
 bench: $(READY)  ## budgetd beside nginx in one run; needs nginx and wrk
 	$(PY) -m tests.bench

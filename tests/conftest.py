@@ -1,8 +1,14 @@
-"""What all tests share: none of them shows notifications on the desktop of whoever runs them."""
+"""What all tests share: none of them shows notifications on the desktop of whoever runs them, and all can be
+interrupted.
+"""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+# Who is started in the background of a shell ignores it, and so would every program that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,13 +43,24 @@ async def run(command: Sequence[str], text: str, timeout_seconds: float) -> Ende
         ended = False
         try:
             async with asyncio.timeout(timeout_seconds):
-                await process.communicate(text.encode())
+                await _feed(process, text.encode())
+                await process.wait()
             ended = True
         finally:
             if not ended:
                 await _kill(process)
         assert process.returncode is not None
         return Ended(process.returncode, tail.last_line())
+
+
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    """Write to its standard input, and end that. A program that does not read all of it has done its work."""
+    assert process.stdin is not None
+    # Where the reader has gone, uvloop raises a RuntimeError.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
