@@ -142,7 +142,7 @@ class Accounts:
                 why = why or self._why_refused(refused, case)
         ticket = self._let_in(case, reservation, now)
         ticket.refused = why
-        if why:
+        if why and self.paused_at is None:  # once it is resumed, nothing is to be in the way
             self.block(ticket, "budgetd", now)
         return ticket
 

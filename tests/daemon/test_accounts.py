@@ -205,6 +205,29 @@ async def test_pausing_refuses_whatever_costs_until_resumed_even_after_a_restart
     await setting.spend()
 
 
+async def test_what_a_provider_begins_while_paused_may_go_on_once_it_is_resumed(setting: Setting) -> None:
+    who = msgspec.structs.replace(NOBODY, session="voice")
+    begun = Candidate(route=ROUTE, who=who, ask=ASK, method="GET", request_bytes=0)
+    steering = Steering(setting.accounts)
+    steering.pause("ada")
+    assert setting.accounts.count(begun).refused
+    steering.resume()
+    assert isinstance(setting.admit(who), Ticket)
+
+
+async def test_what_a_provider_begins_without_room_is_not_begun_again_for_a_minute(setting: Setting) -> None:
+    who = msgspec.structs.replace(NOBODY, session="voice")
+    begun = Candidate(route=ROUTE, who=who, ask=ASK, method="GET", request_bytes=0)
+    setting.accounts.configure(Budget(limits=(Limit("daily", "day", 0),)))
+    assert setting.accounts.count(begun).refused
+    setting.accounts.configure(setting.budget)
+    turned = setting.admit(who)
+    assert isinstance(turned, Turned)
+    assert "was killed by budgetd" in turned.message
+    setting.clock.now += 60
+    assert isinstance(setting.admit(who), Ticket)
+
+
 async def test_pausing_lets_through_what_costs_nothing(setting: Setting) -> None:
     Steering(setting.accounts).pause("test")
     route = msgspec.structs.replace(ROUTE, upstream=WELL_KNOWN["ollama"], api="openai.chat")
